@@ -1,0 +1,70 @@
+"""Fields of the API: exact amounts and clean text. Both refuse what they would otherwise have to guess."""
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from core.errors import DomainError
+from core.money import exact, money_text, plain_text
+from core.text import clean_text
+
+NUMBER_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}], "example": "2500.00"}
+
+
+@extend_schema_field(NUMBER_SCHEMA)
+class ExactDecimalField(serializers.Field[Decimal, Any, str, Any]):
+    """A decimal that arrives as a string or a JSON number and keeps its exact value; leaves as a string."""
+
+    def __init__(self, *, decimals: int, minimum: Decimal | None = None, **options: Any) -> None:
+        self.decimals = decimals
+        self.minimum = minimum
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        """The exact value of `data`."""
+        try:
+            value = exact(data, decimals=self.decimals)
+        except DomainError as error:
+            raise serializers.ValidationError(error.detail, code=error.code) from error
+        if self.minimum is not None and value < self.minimum:
+            raise serializers.ValidationError(f"This is at least {self.minimum}.", code="min_value")
+        return value
+
+    def to_representation(self, value: Decimal) -> str:
+        """The value without trailing zeros."""
+        return plain_text(value)
+
+
+@extend_schema_field({"type": "string", "example": "2500.00"})
+class MoneyField(serializers.Field[Any, Any, str, Any]):
+    """An amount for reading: a string with the decimals of the object's own `currency`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(read_only=True, **options)
+
+    def get_attribute(self, instance: Any) -> Any:
+        """The amount together with the currency it is in."""
+        return super().get_attribute(instance), instance.currency
+
+    def to_representation(self, value: tuple[Decimal, str]) -> str:
+        """The amount as text."""
+        return money_text(*value)
+
+
+class TextField(serializers.CharField):
+    """Text, trimmed; control characters other than line break and tab are refused."""
+
+    def __init__(self, *, max_length: int, **options: Any) -> None:
+        self.text_length = max_length
+        super().__init__(max_length=max_length, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The clean text."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        try:
+            return clean_text(data, max_length=self.text_length)
+        except DomainError as error:
+            raise serializers.ValidationError(error.detail, code=error.code) from error

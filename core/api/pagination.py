@@ -1,0 +1,117 @@
+"""Pages by keyset: the next page starts behind the last row, so page 20,000 costs what page 1 does."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db.models import Model, Q, QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+DEFAULT_PAGE_SIZE = 50
+MAXIMUM_PAGE_SIZE = 200
+PAGE_PARAMETERS = frozenset({"cursor", "pageSize", "ordering"})
+
+
+class KeysetPagination(BasePagination):
+    """`{results, next, previous}` without a count. The view names its `orderings` (public name -> column)."""
+
+    orderings: ClassVar[Mapping[str, str]] = {"createdAt": "created_at"}
+
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+        """One page of rows. Raises a 400 for a bad cursor, ordering or page size."""
+        self.request = request
+        self.orderings = getattr(view, "orderings", self.orderings)
+        self.ordering = self._ordering(request.query_params.get("ordering") or view.default_ordering)
+        self.column = self.orderings[self.ordering.lstrip("-")]
+        size = self._page_size(request.query_params.get("pageSize"))
+        cursor = self._read_cursor(request.query_params.get("cursor"), queryset.model)
+        backwards = bool(cursor and cursor["back"])
+        descending = self.ordering.startswith("-") != backwards
+        if cursor:
+            queryset = queryset.filter(self._beyond(cursor["value"], cursor["id"], descending))
+        sign = "-" if descending else ""
+        rows: Sequence[Any] = queryset.order_by(f"{sign}{self.column}", f"{sign}id")[: size + 1]
+        page = list(rows)
+        has_more = len(page) > size
+        page = page[:size]
+        if backwards:
+            page.reverse()
+        has_next = has_more if not backwards else True
+        has_previous = has_more if backwards else cursor is not None
+        self.next_url = self._url(page[-1], back=False) if page and has_next else None
+        self.previous_url = self._url(page[0], back=True) if page and has_previous else None
+        return page
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """The reply around a page."""
+        return Response({"results": data, "next": self.next_url, "previous": self.previous_url})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The OpenAPI shape of a page."""
+        link = {"type": "string", "format": "uri", "nullable": True}
+        return {
+            "type": "object",
+            "required": ["results", "next", "previous"],
+            "properties": {"results": schema, "next": link, "previous": link},
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """The query parameters of every list."""
+        names = [sign + name for name in getattr(view, "orderings", self.orderings) for sign in ("", "-")]
+        return [
+            {"name": "cursor", "in": "query", "schema": {"type": "string"}, "description": "From next or previous."},
+            {
+                "name": "pageSize",
+                "in": "query",
+                "schema": {"type": "integer", "minimum": 1, "default": DEFAULT_PAGE_SIZE},
+                "description": f"More than {MAXIMUM_PAGE_SIZE} is taken as {MAXIMUM_PAGE_SIZE}.",
+            },
+            {"name": "ordering", "in": "query", "schema": {"type": "string", "enum": names}},
+        ]
+
+    def _ordering(self, ordering: str) -> str:
+        name = ordering[1:] if ordering.startswith("-") else ordering
+        if name not in self.orderings:
+            raise _invalid("ordering", f"Order by one of: {', '.join(self.orderings)}, each with - for descending.")
+        return ordering
+
+    def _page_size(self, text: str | None) -> int:
+        if text is None:
+            return DEFAULT_PAGE_SIZE
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+            raise _invalid("pageSize", "Give a whole number from 1.")
+        return min(int(text), MAXIMUM_PAGE_SIZE)
+
+    def _beyond(self, value: Any, row_id: int, descending: bool) -> Q:
+        side = "lt" if descending else "gt"
+        if self.column == "id":
+            return Q(**{f"id__{side}": row_id})
+        return Q(**{f"{self.column}__{side}": value}) | Q(**{self.column: value, f"id__{side}": row_id})
+
+    def _read_cursor(self, text: str | None, model: type[Model]) -> dict[str, Any] | None:
+        if not text:
+            return None
+        try:
+            ordering, value, row_id, back = json.loads(base64.urlsafe_b64decode(text.encode()))
+            if ordering != self.ordering or not isinstance(row_id, int) or abs(row_id) >= 2**63:
+                raise ValueError
+            column: Any = model._meta.get_field(self.column)
+            return {"value": column.to_python(value), "id": row_id, "back": bool(back)}
+        except (ValueError, TypeError, RecursionError, binascii.Error, DjangoValidationError):
+            raise _invalid("cursor", "Use the next or previous link of a list as it is.") from None
+
+    def _url(self, row: Any, *, back: bool) -> str:
+        payload = json.dumps([self.ordering, str(getattr(row, self.column)), row.pk, back])
+        cursor = base64.urlsafe_b64encode(payload.encode()).decode()
+        return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
+
+
+def _invalid(parameter: str, detail: str) -> ValidationError:
+    return ValidationError({parameter: [detail]}, code="invalid_parameter")

@@ -1,0 +1,140 @@
+"""Every error reply as application/problem+json (RFC 9457) with a stable code and the request's id."""
+
+import logging
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.db import IntegrityError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions, serializers
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from core.errors import DomainError, NotFound, PermissionDenied, from_integrity_error
+from core.request_context import current_request_id
+
+CONTENT_TYPE = "application/problem+json"
+
+logger = logging.getLogger(__name__)
+
+
+class FieldErrorSerializer(serializers.Serializer[Any]):
+    """One field that is wrong."""
+
+    field = serializers.CharField(help_text="Path of the field, e.g. items.0.qty")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """An error: what happened, and what to do about it (RFC 9457)."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField(help_text="Stable; programs decide by it.")
+    errors = FieldErrorSerializer(many=True)
+    requestId = serializers.CharField()
+    currentVersion = serializers.IntegerField(required=False, help_text="With stale_version.")
+    changedBy = serializers.CharField(required=False, help_text="With stale_version.")
+    changedAt = serializers.DateTimeField(required=False, help_text="With stale_version.")
+    changes = serializers.DictField(
+        child=serializers.ListField(), required=False, help_text="With stale_version: field -> [yours, current]."
+    )
+
+
+def problem(
+    *,
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+    extra: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The body of a problem document."""
+    return {
+        "type": f"urn:fintrack:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": errors or [],
+        "requestId": current_request_id(),
+        **(extra or {}),
+    }
+
+
+def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: the problem document of `error`, or None for a defect (which is logged as a 500)."""
+    if isinstance(error, Http404):
+        error = NotFound()
+    elif isinstance(error, DjangoPermissionDenied):
+        error = PermissionDenied()
+    elif isinstance(error, IntegrityError):
+        error = from_integrity_error(error) or error
+    if isinstance(error, DomainError):
+        body = _domain_problem(error)
+    elif isinstance(error, exceptions.APIException):
+        body = _framework_problem(error)
+    else:
+        return None
+    set_rollback()
+    response = Response(body, status=body["status"], content_type=CONTENT_TYPE)
+    for header, attribute in (("WWW-Authenticate", "auth_header"), ("Retry-After", "wait")):
+        value = getattr(error, attribute, None)
+        if value:
+            response[header] = str(value)
+    return response
+
+
+def _domain_problem(error: DomainError) -> dict[str, Any]:
+    code = getattr(error, "constraint_code", error.code)
+    errors = [{"field": _camel_path(error.field), "code": code, "detail": error.detail}] if error.field else []
+    return problem(
+        status=error.status, code=code, title=error.title, detail=error.detail, errors=errors, extra=dict(error.extra())
+    )
+
+
+def _framework_problem(error: exceptions.APIException) -> dict[str, Any]:
+    if isinstance(error, exceptions.ValidationError):
+        errors = list(_field_errors(error.get_full_details()))
+        detail = "; ".join(f"{entry['field']}: {entry['detail']}" if entry["field"] else entry["detail"] for entry in errors)
+        code = errors[0]["code"] if len({entry["code"] for entry in errors}) == 1 else "invalid"
+        return problem(status=400, code=code, title="The request is not valid", detail=detail, errors=errors)
+    detail = error.detail
+    if isinstance(detail, dict):
+        detail = detail.get("detail", "")
+    codes = error.get_codes()
+    code = codes if isinstance(codes, str) else error.default_code
+    return problem(
+        status=error.status_code, code=str(code), title=HTTPStatus(error.status_code).phrase, detail=str(detail)
+    )
+
+
+def _field_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
+    if isinstance(details, dict) and set(details) == {"message", "code"}:
+        field = path.removesuffix(".nonFieldErrors").removesuffix("non_field_errors").rstrip(".")
+        yield {"field": field, "code": str(details["code"]), "detail": str(details["message"])}
+    elif isinstance(details, dict):
+        for name, inner in details.items():
+            yield from _field_errors(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(details, list):
+        is_row_list = any(isinstance(entry, dict) and set(entry) != {"message", "code"} for entry in details)
+        for position, entry in enumerate(details):
+            yield from _field_errors(entry, f"{path}.{position}" if is_row_list else path)
+
+
+def _camel_path(path: str) -> str:
+    from core.api.serializers import camel_case
+
+    return ".".join(camel_case(part) for part in path.split("."))
+
+
+def problem_response(request: HttpRequest, *, status: int, code: str, detail: str) -> JsonResponse:
+    """A problem document outside DRF: for Django's own 400, 404 and 500 pages under /api."""
+    body = problem(status=status, code=code, title=HTTPStatus(status).phrase, detail=detail)
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)

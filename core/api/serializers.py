@@ -1,0 +1,40 @@
+"""Serializers that speak camelCase outside and snake_case inside, and refuse fields nobody declared."""
+
+import re
+from typing import Any
+
+from rest_framework import serializers
+
+
+def camel_case(name: str) -> str:
+    """"issue_date" as "issueDate"."""
+    return re.sub(r"_([a-z0-9])", lambda match: match.group(1).upper(), name)
+
+
+class CamelCaseSerializer(serializers.Serializer[Any]):
+    """A plain serializer whose fields are declared in snake_case and named in camelCase on the wire.
+
+    Input that names an unknown field is refused: a typing error must not silently change an invoice.
+    """
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """The declared fields under their public names."""
+        fields: dict[str, serializers.Field[Any, Any, Any, Any]] = {}
+        for name, field in super().get_fields().items():
+            public_name = camel_case(name)
+            if public_name != name and field.source is None:
+                field.source = name
+            fields[public_name] = field
+        return fields
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The validated input, in snake_case."""
+        if isinstance(data, dict):
+            unknown = {
+                name: [serializers.ErrorDetail("There is no such field here.", code="unknown_field")]
+                for name in data
+                if name not in self.fields
+            }
+            if unknown:
+                raise serializers.ValidationError(unknown)
+        return super().to_internal_value(data)
