@@ -1,5 +1,6 @@
 """Text that people and programs send: trimmed, free of control characters, comparable."""
 
+import re
 import unicodedata
 
 from core.errors import DomainError
@@ -28,3 +29,8 @@ def clean_text(value: str, *, max_length: int, field: str | None = None) -> str:
 def comparison_key(value: str) -> str:
     """`value` as it is compared for equality: NFKC, trimmed, casefolded ("INV-1", "inv-1 " and full width agree)."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).strip().casefold()).strip()
+
+
+def camel_case(name: str) -> str:
+    """"issue_date" as "issueDate": the public name of a field."""
+    return re.sub(r"_([a-z0-9])", lambda match: match.group(1).upper(), name)

@@ -14,6 +14,7 @@ from rest_framework.views import set_rollback
 
 from core.errors import DomainError, NotFound, PermissionDenied, from_integrity_error
 from core.request_context import current_request_id
+from core.text import camel_case
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -129,8 +130,6 @@ def _field_errors(details: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 
 def _camel_path(path: str) -> str:
-    from core.api.serializers import camel_case
-
     return ".".join(camel_case(part) for part in path.split("."))
 
 

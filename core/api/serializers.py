@@ -1,14 +1,10 @@
 """Serializers that speak camelCase outside and snake_case inside, and refuse fields nobody declared."""
 
-import re
 from typing import Any
 
 from rest_framework import serializers
 
-
-def camel_case(name: str) -> str:
-    """"issue_date" as "issueDate"."""
-    return re.sub(r"_([a-z0-9])", lambda match: match.group(1).upper(), name)
+from core.text import camel_case
 
 
 class CamelCaseSerializer(serializers.Serializer[Any]):

@@ -1,0 +1,47 @@
+"""The audit room: the journal and the history, recorded, read and proven."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate, pre_migrate
+
+
+class AuditConfig(AppConfig):
+    """Keeps the recording triggers in step with the models."""
+
+    name = "audit"
+
+    def ready(self) -> None:
+        """Install the triggers after every migrate; give SQLite the function that names the open entry."""
+        pre_migrate.connect(before_migrate, sender=self)
+        post_migrate.connect(after_migrate, sender=self)
+        connection_created.connect(define_entry_function)
+
+
+def before_migrate(*, using: str, **_: Any) -> None:
+    """On SQLite a table is rebuilt by many migrations, which its triggers would disturb: drop them."""
+    from django.db import connections
+
+    from audit.triggers import drop_triggers
+
+    if connections[using].vendor == "sqlite":
+        drop_triggers(connections[using])
+
+
+def after_migrate(*, using: str, **_: Any) -> None:
+    """All migrations have run (the signal comes after the last): install the triggers of today's models."""
+    from django.db import connections
+
+    from audit.triggers import install_triggers
+
+    install_triggers(connections[using])
+
+
+def define_entry_function(*, connection: Any, **_: Any) -> None:
+    """Let SQLite's triggers ask this connection which journal entry is open.
+
+    A program that opens the file without this function cannot write a recorded table at all.
+    """
+    if connection.vendor == "sqlite":
+        connection.connection.create_function("fintrack_entry", 0, lambda: getattr(connection, "open_entry_id", None))

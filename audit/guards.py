@@ -1,0 +1,81 @@
+"""Further writes that the database refuses on a recorded table, declared on the model as ``guards``.
+
+Each guard yields the SQL condition under which the recording trigger raises. `distinct` is the database's own
+null-safe inequality: ``IS DISTINCT FROM`` on PostgreSQL, ``IS NOT`` on SQLite.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from django.db.models import Model
+
+
+class Guard(Protocol):
+    """A rule over OLD and NEW."""
+
+    @property
+    def message(self) -> str:
+        """What the refused writer is told."""
+        ...
+
+    def conditions(self, model: type[Model], distinct: str) -> dict[str, str]:
+        """The refusing condition of each event ("INSERT", "UPDATE", "DELETE") that the guard watches."""
+        ...
+
+
+@dataclass(frozen=True)
+class AppendOnly:
+    """Rows are inserted, never changed, never deleted: a ledger."""
+
+    message: str = "entries are never changed or deleted"
+
+    def conditions(self, model: type[Model], distinct: str) -> dict[str, str]:
+        """Refuse every UPDATE and DELETE."""
+        always = f"OLD.{model._meta.pk.column} IS NOT NULL"
+        return {"UPDATE": always, "DELETE": always}
+
+
+@dataclass(frozen=True)
+class FrozenSince:
+    """Once the column `since` is set, `fields` keep their values and the row is not deleted."""
+
+    since: str
+    fields: tuple[str, ...]
+    message: str = "an issued document does not change"
+
+    def conditions(self, model: type[Model], distinct: str) -> dict[str, str]:
+        """Refuse a changed column and a deletion."""
+        frozen = f"OLD.{_column(model, self.since)} IS NOT NULL"
+        columns = [_column(model, field) for field in (self.since, *self.fields)]
+        changed = " OR ".join(f"NEW.{column} {distinct} OLD.{column}" for column in columns)
+        return {"UPDATE": f"{frozen} AND ({changed})", "DELETE": frozen}
+
+
+@dataclass(frozen=True)
+class FrozenWith:
+    """Once the row that `parent` points at has `since` set, this row does not come, change or go."""
+
+    parent: str
+    since: str
+    message: str = "the lines of an issued document do not change"
+
+    def conditions(self, model: type[Model], distinct: str) -> dict[str, str]:
+        """Refuse every write while the parent, the old one or the new one, is frozen."""
+        return {
+            "INSERT": self._parent_is_frozen(model, "NEW"),
+            "UPDATE": f"{self._parent_is_frozen(model, 'OLD')} OR {self._parent_is_frozen(model, 'NEW')}",
+            "DELETE": self._parent_is_frozen(model, "OLD"),
+        }
+
+    def _parent_is_frozen(self, model: type[Model], row: str) -> str:
+        foreign_key = model._meta.get_field(self.parent)
+        parent = foreign_key.related_model
+        assert isinstance(parent, type)
+        return (
+            f"EXISTS (SELECT 1 FROM {parent._meta.db_table} parent WHERE parent.{parent._meta.pk.column} = "
+            f"{row}.{_column(model, self.parent)} AND parent.{_column(parent, self.since)} IS NOT NULL)"
+        )
+
+
+def _column(model: type[Model], field: str) -> str:
+    return str(model._meta.get_field(field).column)

@@ -1,0 +1,125 @@
+"""The journal (`Change`), and the base of every table whose changes are recorded (`Recorded`)."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+from simple_history.manager import HistoricalQuerySet
+from simple_history.models import HistoricalRecords
+
+from audit.guards import Guard
+
+
+class Change(models.Model):
+    """One journal entry: one command, by whom, when (the database's clock, UTC), in which request, and why.
+
+    It refers upward by plain ids only, so that the audit room knows no room above it, and a deleted user stays named.
+    """
+
+    company_id = models.BigIntegerField(null=True, db_index=True)
+    action = models.CharField("command", max_length=60)
+    actor_id = models.BigIntegerField(null=True)
+    actor = models.CharField("performed by", max_length=254)
+    at = models.DateTimeField("performed at", db_default=Now())
+    request_id = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=1000, blank=True)
+
+    class Meta:
+        verbose_name = "journal entry"
+        verbose_name_plural = "journal"
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(actor="") & ~models.Q(action=""),
+                name="change_has_actor_and_action",
+                violation_error_code="unnamed_change",
+                violation_error_message="A journal entry names who did what.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.actor}"
+
+
+class VersionQuerySet(HistoricalQuerySet):
+    """History rows, where "latest" means the highest version: times can be equal, versions cannot."""
+
+    def latest_of_each(self) -> "VersionQuerySet":
+        """The newest row of each object among these rows, deletions included."""
+        newer = self.filter(id=OuterRef("id"), version__gt=OuterRef("version"))
+        return self.filter(~Exists(newer))
+
+
+class RecordedHistory(HistoricalRecords):
+    """Defines the history table of a recorded model; the database's triggers fill it.
+
+    Of simple-history's own columns only the id, the date (a copy of the entry's time) and the type remain: who and why
+    are read from the journal entry. Columns are indexed where a timeline needs it (`indexed_fields`) and nowhere else.
+    """
+
+    def __init__(self, *, indexed_fields: Iterable[str] = (), excluded_fields: Iterable[str] = ()) -> None:
+        self.indexed_fields = frozenset(indexed_fields)
+        super().__init__(
+            excluded_fields=list(excluded_fields),
+            history_id_field=models.BigAutoField(),
+            historical_queryset=VersionQuerySet,
+        )
+
+    def copy_fields(self, model: type[models.Model]) -> dict[str, Any]:
+        """The model's columns, without the indexes and choices of uniqueness that only live rows need."""
+        fields = super().copy_fields(model)
+        for name, field in fields.items():
+            field.db_index = name in self.indexed_fields
+        return fields
+
+    def get_extra_fields(self, model: type[models.Model], fields: dict[str, Any]) -> dict[str, Any]:
+        """simple-history's fields, with who and why taken from the journal entry."""
+        extra = super().get_extra_fields(model, fields)
+        extra["history_user"] = property(lambda row: row.change.actor)
+        extra["history_change_reason"] = property(lambda row: row.change.reason)
+        extra["__str__"] = lambda row: f"{model._meta.verbose_name} {row.id}, version {row.version}"
+        return extra
+
+    def get_meta_options(self, model: type[models.Model]) -> dict[str, Any]:
+        """One row a version, and one row an entry, of each object."""
+        name = model._meta.model_name
+        return {
+            **super().get_meta_options(model),
+            "ordering": ("-history_id",),
+            "default_permissions": ("view",),
+            "constraints": [
+                models.UniqueConstraint(fields=("id", "version"), name=f"{name}_history_version"),
+                models.UniqueConstraint(fields=("change", "id"), name=f"{name}_history_change"),
+            ],
+        }
+
+
+class Recorded(models.Model):
+    """A row whose every change is a version with its journal entry.
+
+    The triggers refuse an INSERT whose version is not 1, an UPDATE that does not raise it by one, and every write
+    whose `change` is not the open entry. A model adds ``history = RecordedHistory()``.
+    """
+
+    guards: ClassVar[tuple[Guard, ...]] = ()
+    api_names: ClassVar[dict[str, str]] = {}
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    change = models.ForeignKey(Change, on_delete=models.PROTECT, related_name="+", editable=False, db_index=False)
+
+    class Meta:
+        abstract = True
+
+
+def recorded_models() -> list[type[Recorded]]:
+    """All recorded models, in the order of their rooms."""
+    from django.apps import apps
+
+    return [model for model in apps.get_models() if issubclass(model, Recorded)]
+
+
+def history_model(model: type[Recorded]) -> Any:
+    """The model of the history table of `model`."""
+    return model.history.model  # type: ignore[attr-defined]

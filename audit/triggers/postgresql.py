@@ -1,0 +1,203 @@
+"""The recording triggers for PostgreSQL.
+
+The open entry is the transaction-local setting ``fintrack.change``; inserting into the journal sets it, without a round
+trip of its own. Errors carry SQLSTATE 23000, so that Django raises IntegrityError on both databases.
+"""
+
+from typing import Any
+
+from audit.triggers.tables import HISTORY_ONLY_COLUMNS, RecordedTable
+
+JOURNAL = "audit_change"
+PREFIX = "fintrack_"
+
+PUBLISH = """
+BEGIN
+  PERFORM set_config('fintrack.change', NEW.id::text, true);
+  RETURN NULL;
+END
+"""
+
+REFUSE = """
+BEGIN
+  RAISE EXCEPTION 'FinTrack: % of % is refused: journal and history are never changed', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END
+"""
+
+REFUSE_FORGED = """
+BEGIN
+  IF pg_trigger_depth() < 2 THEN
+    RAISE EXCEPTION 'FinTrack: INSERT into % is refused: only the triggers write history', TG_TABLE_NAME
+      USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END
+"""
+
+REFUSE_TRUNCATE = """
+BEGIN
+  RAISE EXCEPTION 'FinTrack: TRUNCATE of % is refused: rows go one by one, on the record', TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END
+"""
+
+SHARED_FUNCTIONS = {
+    "fintrack_publish_entry": PUBLISH,
+    "fintrack_refuse": REFUSE,
+    "fintrack_refuse_forged": REFUSE_FORGED,
+    "fintrack_refuse_truncate": REFUSE_TRUNCATE,
+}
+
+
+def _refuse(condition: str, message: str, row: str = "NEW") -> str:
+    return (
+        f"    IF {condition} THEN\n"
+        f"      RAISE EXCEPTION 'FinTrack: % of % %: {message}', TG_OP, TG_TABLE_NAME, {row}.id\n"
+        "        USING ERRCODE = 'integrity_constraint_violation';\n"
+        "    END IF;\n"
+    )
+
+
+def _copy(table: RecordedTable, row: str, version: str, history_type: str) -> str:
+    columns = ", ".join([*table.data_columns, "version", "change_id", *HISTORY_ONLY_COLUMNS])
+    values = ", ".join(
+        [
+            *(f"{row}.{column}" for column in table.data_columns),
+            version,
+            "entry",
+            f"(SELECT at FROM {JOURNAL} WHERE id = entry)",
+            f"'{history_type}'",
+        ]
+    )
+    return f"    INSERT INTO {table.history} ({columns})\n    VALUES ({values});\n"
+
+
+def recording_function(table: RecordedTable) -> str:
+    """The body of the function that checks and records every write of one row."""
+    guards = [guard.conditions(table.model, "IS DISTINCT FROM") for guard in table.guards]
+
+    def guarded(event: str, row: str) -> str:
+        return "".join(
+            _refuse(conditions[event], guard.message, row)
+            for guard, conditions in zip(table.guards, guards, strict=True)
+            if event in conditions
+        )
+
+    unchanged = " AND ".join(f"NEW.{column} IS NOT DISTINCT FROM OLD.{column}" for column in table.columns)
+    skip_exempt = f"    IF {unchanged} THEN RETURN NULL; END IF;\n" if table.has_exempt_columns else ""
+    unopened = "no journal entry is open"
+    other_entry = "change is not the open journal entry"
+    older_entry = "the open journal entry is not newer than the last change of the row"
+    return (
+        "\nDECLARE\n"
+        "  entry bigint := NULLIF(current_setting('fintrack.change', true), '')::bigint;\n"
+        "BEGIN\n"
+        "  IF TG_OP = 'INSERT' THEN\n"
+        + _refuse("entry IS NULL", unopened)
+        + _refuse("NEW.change_id IS DISTINCT FROM entry", other_entry)
+        + _refuse("NEW.version IS DISTINCT FROM 1", "the first version is 1")
+        + guarded("INSERT", "NEW")
+        + _copy(table, "NEW", "1", "+")
+        + "  ELSIF TG_OP = 'UPDATE' THEN\n"
+        + skip_exempt
+        + _refuse("entry IS NULL", unopened)
+        + _refuse("NEW.id IS DISTINCT FROM OLD.id", "an id does not change")
+        + _refuse("NEW.version IS DISTINCT FROM OLD.version + 1", "the version must rise by one")
+        + _refuse("NEW.change_id IS DISTINCT FROM entry", other_entry)
+        + _refuse("entry <= OLD.change_id", older_entry)
+        + guarded("UPDATE", "NEW")
+        + _copy(table, "NEW", "NEW.version", "~")
+        + "  ELSE\n"
+        + _refuse("entry IS NULL", unopened, "OLD")
+        + _refuse("entry <= OLD.change_id", older_entry, "OLD")
+        + guarded("DELETE", "OLD")
+        + _copy(table, "OLD", "OLD.version + 1", "-")
+        + "  END IF;\n"
+        "  RETURN NULL;\n"
+        "END\n"
+    )
+
+
+def functions(tables: list[RecordedTable]) -> dict[str, str]:
+    """The bodies of all functions, by name."""
+    return {**SHARED_FUNCTIONS, **{f"{PREFIX}record_{table.table}": recording_function(table) for table in tables}}
+
+
+def triggers(tables: list[RecordedTable]) -> dict[tuple[str, str], str]:
+    """(table, trigger) -> what follows ``CREATE OR REPLACE TRIGGER name``."""
+    refuse_row = "BEFORE UPDATE OR DELETE ON {0} FOR EACH ROW EXECUTE FUNCTION fintrack_refuse()"
+    refuse_truncate = "BEFORE TRUNCATE ON {0} FOR EACH STATEMENT EXECUTE FUNCTION fintrack_refuse_truncate()"
+    result = {
+        (JOURNAL, "fintrack_publish"): (
+            f"AFTER INSERT ON {JOURNAL} FOR EACH ROW EXECUTE FUNCTION fintrack_publish_entry()"
+        ),
+        (JOURNAL, "fintrack_refuse"): refuse_row.format(JOURNAL),
+        (JOURNAL, "fintrack_truncate"): refuse_truncate.format(JOURNAL),
+    }
+    for table in tables:
+        result[table.table, "fintrack_record"] = (
+            f"AFTER INSERT OR UPDATE OR DELETE ON {table.table} FOR EACH ROW "
+            f"EXECUTE FUNCTION {PREFIX}record_{table.table}()"
+        )
+        result[table.table, "fintrack_truncate"] = refuse_truncate.format(table.table)
+        result[table.history, "fintrack_refuse"] = refuse_row.format(table.history)
+        result[table.history, "fintrack_truncate"] = refuse_truncate.format(table.history)
+        result[table.history, "fintrack_forged"] = (
+            f"BEFORE INSERT ON {table.history} FOR EACH ROW EXECUTE FUNCTION fintrack_refuse_forged()"
+        )
+    return result
+
+
+def install(cursor: Any, tables: list[RecordedTable]) -> None:
+    """Create or replace all functions and triggers; remove those of tables that are recorded no longer."""
+    for name, body in functions(tables).items():
+        cursor.execute(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $body${body}$body$")
+    wanted = triggers(tables)
+    for (_, name), definition in wanted.items():
+        cursor.execute(f"CREATE OR REPLACE TRIGGER {name} {definition}")
+    for table, name in set(_installed_triggers(cursor)) - set(wanted):
+        cursor.execute(f"DROP TRIGGER {name} ON {table}")
+
+
+def drop(cursor: Any) -> None:
+    """Remove all triggers (the functions stay; they do nothing by themselves)."""
+    for table, name in _installed_triggers(cursor):
+        cursor.execute(f"DROP TRIGGER {name} ON {table}")
+
+
+def differences(cursor: Any, tables: list[RecordedTable]) -> list[str]:
+    """What the database has other than the models ask for, one sentence each."""
+    cursor.execute(
+        "SELECT proname, prosrc FROM pg_proc WHERE proname LIKE 'fintrack\\_%%' "
+        "AND pronamespace = current_schema()::regnamespace"
+    )
+    installed_functions = dict(cursor.fetchall())
+    found = [
+        f"function {name} differs"
+        for name, body in functions(tables).items()
+        if installed_functions.get(name) != body
+    ]
+    installed, wanted = _installed_triggers(cursor), triggers(tables)
+    for key, definition in wanted.items():
+        if _normal(installed.get(key, "")) != _normal(definition):
+            found.append(f"trigger {key[1]} on {key[0]} is missing, disabled or different")
+    found += [f"trigger {name} on {table} is unknown" for table, name in set(installed) - set(wanted)]
+    return found
+
+
+def _installed_triggers(cursor: Any) -> dict[tuple[str, str], str]:
+    """(table, trigger) -> definition, with "DISABLED" in place of the definition of one that does not fire."""
+    cursor.execute(
+        "SELECT relname, tgname, CASE WHEN tgenabled = 'O' THEN pg_get_triggerdef(pg_trigger.oid) ELSE 'DISABLED' END "
+        "FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+        "WHERE NOT tgisinternal AND tgname LIKE 'fintrack\\_%%' AND relnamespace = current_schema()::regnamespace"
+    )
+    return {(table, name): definition for table, name, definition in cursor.fetchall()}
+
+
+def _normal(definition: str) -> tuple[str, ...]:
+    """A definition as a sorted bag of its words: PostgreSQL prints the events in an order of its own."""
+    words = definition.removeprefix("CREATE TRIGGER ").replace("public.", "").split()
+    body = words[1:] if words and words[0].startswith(PREFIX) else words
+    return tuple(sorted(word for word in body if word != "OR"))

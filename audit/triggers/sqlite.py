@@ -1,0 +1,167 @@
+"""The recording triggers for SQLite.
+
+The open entry is ``fintrack_entry()``, a function that each connection of this program defines (see ``audit.apps``): a
+program that opens the file without it cannot write a recorded table at all, and a rollback leaves nothing open.
+"""
+
+from typing import Any
+
+from audit.triggers.tables import HISTORY_ONLY_COLUMNS, RecordedTable
+
+JOURNAL = "audit_change"
+
+
+def _refuse(condition: str, message: str) -> str:
+    return f"  SELECT RAISE(ABORT, 'FinTrack: {message}') WHERE {condition};\n"
+
+
+def _copy(table: RecordedTable, row: str, version: str, history_type: str) -> str:
+    columns = ", ".join([*table.data_columns, "version", "change_id", *HISTORY_ONLY_COLUMNS])
+    values = ", ".join(
+        [
+            *(f"{row}.{column}" for column in table.data_columns),
+            version,
+            "fintrack_entry()",
+            f"(SELECT at FROM {JOURNAL} WHERE id = fintrack_entry())",
+            f"'{history_type}'",
+        ]
+    )
+    return f"  INSERT INTO {table.history} ({columns}) VALUES ({values});\n"
+
+
+def _trigger(name: str, timing: str, table: str, body: str, when: str = "") -> tuple[str, str]:
+    condition = f"\nWHEN {when}" if when else ""
+    return name, f"CREATE TRIGGER {name} {timing} ON {table} FOR EACH ROW{condition}\nBEGIN\n{body}END"
+
+
+def _live_triggers(table: RecordedTable) -> list[tuple[str, str]]:
+    guards = [(guard, guard.conditions(table.model, "IS NOT")) for guard in table.guards]
+
+    def guarded(event: str) -> str:
+        return "".join(
+            _refuse(conditions[event], f"{event} of {table.table}: {guard.message}")
+            for guard, conditions in guards
+            if event in conditions
+        )
+
+    name, unopened = table.table, "no journal entry is open"
+    other_entry = "change is not the open journal entry"
+    older_entry = "the open journal entry is not newer than the last change of the row"
+    changed = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in table.columns)
+    insert = (
+        _refuse("fintrack_entry() IS NULL", f"INSERT of {name}: {unopened}")
+        + _refuse("NEW.change_id IS NOT fintrack_entry()", f"INSERT of {name}: {other_entry}")
+        + _refuse("NEW.version IS NOT 1", f"INSERT of {name}: the first version is 1")
+        + guarded("INSERT")
+        + _copy(table, "NEW", "1", "+")
+    )
+    update = (
+        _refuse("fintrack_entry() IS NULL", f"UPDATE of {name}: {unopened}")
+        + _refuse("NEW.id IS NOT OLD.id", f"UPDATE of {name}: an id does not change")
+        + _refuse("NEW.version IS NOT OLD.version + 1", f"UPDATE of {name}: the version must rise by one")
+        + _refuse("NEW.change_id IS NOT fintrack_entry()", f"UPDATE of {name}: {other_entry}")
+        + _refuse("fintrack_entry() <= OLD.change_id", f"UPDATE of {name}: {older_entry}")
+        + guarded("UPDATE")
+        + _copy(table, "NEW", "NEW.version", "~")
+    )
+    delete = (
+        _refuse("fintrack_entry() IS NULL", f"DELETE of {name}: {unopened}")
+        + _refuse("fintrack_entry() <= OLD.change_id", f"DELETE of {name}: {older_entry}")
+        + guarded("DELETE")
+        + _copy(table, "OLD", "OLD.version + 1", "-")
+    )
+    return [
+        _existing_id_trigger(name, "id"),
+        _trigger(f"fintrack_insert_{name}", "AFTER INSERT", name, insert),
+        _trigger(f"fintrack_update_{name}", "AFTER UPDATE", name, update, changed if table.has_exempt_columns else ""),
+        _trigger(f"fintrack_delete_{name}", "AFTER DELETE", name, delete),
+    ]
+
+
+def _existing_id_trigger(table: str, key: str) -> tuple[str, str]:
+    """INSERT OR REPLACE must not take the place of a row (a key that SQLite is still to give is -1 here)."""
+    existing = f"NEW.{key} > 0 AND EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
+    return _trigger(
+        f"fintrack_existing_{table}", "BEFORE INSERT", table, _refuse(existing, f"INSERT of {table}: the id exists")
+    )
+
+
+def _refusing_triggers(table: str) -> list[tuple[str, str]]:
+    message = f"{table} is never changed: journal and history are append-only"
+    return [
+        _trigger(f"fintrack_no_update_{table}", "BEFORE UPDATE", table, f"  SELECT RAISE(ABORT, 'FinTrack: {message}');\n"),
+        _trigger(f"fintrack_no_delete_{table}", "BEFORE DELETE", table, f"  SELECT RAISE(ABORT, 'FinTrack: {message}');\n"),
+    ]
+
+
+def _history_triggers(table: RecordedTable) -> list[tuple[str, str]]:
+    """A history row is believed only where the live row stands behind it and no row has its place yet."""
+    history, live = table.history, table.table
+    same = " AND ".join(f"live.{column} IS NEW.{column}" for column in table.columns)
+    written = f"NEW.history_type IN ('+', '~') AND EXISTS (SELECT 1 FROM {live} live WHERE {same})"
+    deleted = (
+        f"NEW.history_type = '-' AND NOT EXISTS (SELECT 1 FROM {live} WHERE id = NEW.id) AND EXISTS (SELECT 1 FROM {history} "
+        "WHERE id = NEW.id AND version = NEW.version - 1 AND history_type <> '-')"
+    )
+    taken = f"EXISTS (SELECT 1 FROM {history} WHERE id = NEW.id AND version = NEW.version)"
+    return [
+        *_refusing_triggers(history),
+        _existing_id_trigger(history, "history_id"),
+        _trigger(
+            f"fintrack_forged_{history}",
+            "BEFORE INSERT",
+            history,
+            _refuse(
+                f"{taken} OR NEW.change_id IS NOT fintrack_entry() OR NOT (({written}) OR ({deleted}))",
+                f"INSERT of {history}: only the triggers write history",
+            ),
+        ),
+    ]
+
+
+def triggers(tables: list[RecordedTable]) -> dict[str, str]:
+    """All triggers, name -> SQL."""
+    result = dict([*_refusing_triggers(JOURNAL), _existing_id_trigger(JOURNAL, "id")])
+    for table in tables:
+        result.update(_live_triggers(table))
+        result.update(_history_triggers(table))
+    return result
+
+
+def install(cursor: Any, tables: list[RecordedTable]) -> None:
+    """Drop what is there and create what the models ask for; keep the ids of deleted rows from coming back."""
+    drop(cursor)
+    for sql in triggers(tables).values():
+        cursor.execute(sql)
+    for table in tables:
+        cursor.execute(
+            f"UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(id), 0) FROM {table.history})) "
+            "WHERE name = %s",
+            [table.table],
+        )
+        cursor.execute(
+            "INSERT INTO sqlite_sequence (name, seq) "
+            f"SELECT %s, max(id) FROM {table.history} WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %s) "
+            "HAVING max(id) IS NOT NULL",
+            [table.table, table.table],
+        )
+
+
+def drop(cursor: Any) -> None:
+    """Remove all triggers."""
+    for name in _installed(cursor):
+        cursor.execute(f"DROP TRIGGER {name}")
+
+
+def differences(cursor: Any, tables: list[RecordedTable]) -> list[str]:
+    """What the database has other than the models ask for, one sentence each."""
+    installed, wanted = _installed(cursor), triggers(tables)
+    return [
+        *(f"trigger {name} is missing or different" for name, sql in wanted.items() if installed.get(name) != sql),
+        *(f"trigger {name} is unknown" for name in set(installed) - set(wanted)),
+    ]
+
+
+def _installed(cursor: Any) -> dict[str, str]:
+    cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'fintrack!_%%' ESCAPE '!'")
+    return dict(cursor.fetchall())
