@@ -1,17 +1,19 @@
-"""Opening the journal: the one way in which a change of a recorded row is possible.
+"""Opening the journal, and writing the next version of a row: the one way in which a recorded row changes.
 
-Errors: UnnamedActor.
+Errors: UnnamedActor, StaleVersion, ConstraintBroken.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from audit.actors import Actor
-from audit.models import Change
+from audit.models import Change, Recorded
+from audit.selectors import stale_version
 from audit.triggers import require_current_triggers
-from core.errors import DomainError
+from core.errors import DomainError, from_integrity_error
 from core.request_context import current_request_id
 
 
@@ -51,8 +53,29 @@ def recording(*, actor: Actor, action: str, company_id: int | None = None, reaso
         try:
             yield change
             _close_in_database()
+        except IntegrityError as error:
+            raise from_integrity_error(error) or error from error
         finally:
             _open(None)
+
+
+def require_version(row: Recorded, version: int | None) -> None:
+    """Raise StaleVersion where the caller read another version than the (locked) row has; None asks for no check."""
+    if version is not None and version != row.version:
+        raise stale_version(row, version)
+
+
+def write_version(row: Recorded, *, change: Change, **values: Any) -> None:
+    """Write `values` as the next version of `row`, in the database and on the instance.
+
+    Raises StaleVersion where the row has moved on since it was read: nothing is written then.
+    """
+    next_version = row.version + 1
+    rows = type(row)._default_manager.filter(pk=row.pk, version=row.version)
+    if not rows.update(**values, version=next_version, change=change):
+        raise stale_version(type(row)._default_manager.get(pk=row.pk), row.version)
+    for name, value in {**values, "version": next_version, "change": change}.items():
+        setattr(row, name, value)
 
 
 def _open(change: Change | None) -> None:

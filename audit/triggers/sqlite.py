@@ -140,9 +140,8 @@ def install(cursor: Any, tables: list[RecordedTable]) -> None:
             [table.table],
         )
         cursor.execute(
-            "INSERT INTO sqlite_sequence (name, seq) "
-            f"SELECT %s, max(id) FROM {table.history} WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %s) "
-            "HAVING max(id) IS NOT NULL",
+            f"INSERT INTO sqlite_sequence (name, seq) SELECT %s, highest FROM (SELECT max(id) AS highest FROM {table.history}) "
+            "WHERE highest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %s)",
             [table.table, table.table],
         )
 

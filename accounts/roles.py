@@ -1,0 +1,72 @@
+"""The four roles and what each may do: the table that groups, endpoints and admin follow. No ORM."""
+
+from django.db.models import TextChoices
+
+
+class Role(TextChoices):
+    """A role that somebody holds in a company, in order of precedence."""
+
+    ADMIN = "Admin", "Admin"
+    FINANCE = "Finance", "Finance"
+    AUDITOR = "Auditor", "Auditor"
+    VIEWER = "Viewer", "Viewer"
+
+
+VIEW_DOCUMENTS = frozenset(
+    {
+        "parties.view_company",
+        "parties.view_customer",
+        "invoices.view_invoice",
+        "invoices.view_invoiceline",
+        "payments.view_payment",
+    }
+)
+KEEP_BOOKS = frozenset(
+    {
+        "parties.add_customer",
+        "parties.change_customer",
+        "parties.delete_customer",
+        "invoices.add_invoice",
+        "invoices.change_invoice",
+        "invoices.delete_invoice",
+        "invoices.issue_invoice",
+        "invoices.add_invoiceline",
+        "invoices.change_invoiceline",
+        "invoices.delete_invoiceline",
+        "payments.add_payment",
+    }
+)
+READ_THE_RECORD = frozenset({"audit.view_change", "accounts.view_user", "accounts.view_membership"})
+RUN_THE_COMPANY = frozenset(
+    {
+        "parties.add_company",
+        "parties.change_company",
+        "accounts.add_user",
+        "accounts.change_user",
+        "accounts.add_membership",
+        "accounts.change_membership",
+        "accounts.delete_membership",
+    }
+)
+
+PERMISSIONS: dict[str, frozenset[str]] = {
+    Role.ADMIN: VIEW_DOCUMENTS | KEEP_BOOKS | READ_THE_RECORD | RUN_THE_COMPANY,
+    Role.FINANCE: VIEW_DOCUMENTS | KEEP_BOOKS,
+    Role.AUDITOR: VIEW_DOCUMENTS | READ_THE_RECORD,
+    Role.VIEWER: VIEW_DOCUMENTS,
+}
+
+
+def allows(role: str, permission: str) -> bool:
+    """Whether `role` carries `permission` ("app.codename"). An unknown role carries none."""
+    return permission in PERMISSIONS.get(role, frozenset())
+
+
+def allows_module(role: str, room: str) -> bool:
+    """Whether `role` carries any permission of `room` (an app label)."""
+    return any(permission.startswith(f"{room}.") for permission in PERMISSIONS.get(role, frozenset()))
+
+
+def leading_role(roles: set[str]) -> str | None:
+    """The first of Admin, Finance, Auditor, Viewer that is among `roles`."""
+    return next((role.value for role in Role if role.value in roles), None)

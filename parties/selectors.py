@@ -1,0 +1,50 @@
+"""The companies and customers that exist for a user."""
+
+from django.db.models import QuerySet
+
+from core.errors import DomainError
+from core.scope import CompanyMember, visible_to
+from parties.models import Company, Customer
+
+
+class CompanyRequired(DomainError):
+    """The caller belongs to several companies and did not say which is meant."""
+
+    code = "company_required"
+    title = "Which company?"
+    default_detail = "You belong to several companies (or to none): name one with companyId."
+
+
+class CompanyUnknown(DomainError):
+    """There is no such company for this caller."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+    default_detail = "There is no such company that you can see."
+
+
+def companies_of(user: CompanyMember) -> QuerySet[Company]:
+    """The companies that the user belongs to; all of them for a superuser."""
+    return visible_to(user, Company.objects.all(), company="id")
+
+
+def customers_of(user: CompanyMember) -> QuerySet[Customer]:
+    """The customers of the user's companies."""
+    return visible_to(user, Customer.objects.all())
+
+
+def company_for(user: CompanyMember, company_id: int | None) -> Company:
+    """The company a command is meant for: the named one, or the only one there is for the user.
+
+    Raises CompanyUnknown, CompanyRequired.
+    """
+    if company_id is not None:
+        company = companies_of(user).filter(pk=company_id).first()
+        if company is None:
+            raise CompanyUnknown(field="company_id")
+        return company
+    candidates = list(companies_of(user)[:2])
+    if len(candidates) != 1:
+        raise CompanyRequired(field="company_id")
+    return candidates[0]

@@ -1,0 +1,142 @@
+"""The verbs of companies and customers.
+
+Errors: PartyInvalid, CustomerInUse, UnknownCurrency, StaleVersion.
+"""
+
+import zoneinfo
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.db.models import ProtectedError
+
+from audit.actors import Actor
+from audit.services import recording, require_version, write_version
+from core.errors import DomainError
+from core.model_fields import AMOUNT_DECIMALS
+from core.money import exact, minor_units
+from core.text import clean_text
+from parties.models import Company, Customer, Party
+
+
+class PartyInvalid(DomainError):
+    """A detail of a company or customer cannot be right."""
+
+    code = "party_invalid"
+    title = "Not acceptable"
+
+
+class CustomerInUse(DomainError):
+    """A customer with documents is never deleted: its documents would lose their party."""
+
+    code = "customer_in_use"
+    title = "Customer in use"
+    default_detail = "This customer has documents and cannot be deleted. Archive it instead."
+
+
+COMPANY_FIELDS = frozenset({"registration_number", "currency", "time_zone", "default_vat_rate", "payment_days"})
+CUSTOMER_FIELDS = frozenset({"archived"})
+
+
+def create_company(*, actor: Actor, name: str, currency: str, **details: Any) -> Company:
+    """A new company. `details` are columns of Company."""
+    values = _clean_company({"name": name, "currency": currency, **details})
+    with recording(actor=actor, action="company.created") as change:
+        return Company.objects.create(**values, change=change)
+
+
+def update_company(*, actor: Actor, company_id: int, version: int | None = None, **details: Any) -> Company:
+    """The company with `details` changed."""
+    values = _clean_company(details)
+    with transaction.atomic():
+        company = Company.objects.select_for_update().get(pk=company_id)
+        require_version(company, version)
+        with recording(actor=actor, action="company.updated", company_id=company.pk) as change:
+            write_version(company, change=change, **values)
+    return company
+
+
+def create_customer(*, actor: Actor, company: Company, name: str, **details: Any) -> Customer:
+    """A new customer of `company`. `details` are columns of Customer."""
+    values = _clean_party({"name": name, **details}, CUSTOMER_FIELDS)
+    with recording(actor=actor, action="customer.created", company_id=company.pk) as change:
+        return Customer.objects.create(company=company, **values, change=change)
+
+
+def update_customer(*, actor: Actor, customer_id: int, version: int | None = None, **details: Any) -> Customer:
+    """The customer with `details` changed. Issued documents keep the details they were issued with."""
+    values = _clean_party(details, CUSTOMER_FIELDS)
+    with transaction.atomic():
+        customer = Customer.objects.select_for_update().get(pk=customer_id)
+        require_version(customer, version)
+        with recording(actor=actor, action="customer.updated", company_id=customer.company_id) as change:
+            write_version(customer, change=change, **values)
+    return customer
+
+
+def delete_customer(*, actor: Actor, customer_id: int, version: int | None = None) -> None:
+    """Delete a customer that no document names. Raises CustomerInUse otherwise."""
+    with transaction.atomic():
+        customer = Customer.objects.select_for_update().get(pk=customer_id)
+        require_version(customer, version)
+        with recording(actor=actor, action="customer.deleted", company_id=customer.company_id):
+            try:
+                customer.delete()
+            except ProtectedError:
+                raise CustomerInUse from None
+
+
+def _clean_company(details: Mapping[str, Any]) -> dict[str, Any]:
+    values = _clean_party(details, COMPANY_FIELDS)
+    if "currency" in values:
+        minor_units(values["currency"])
+    if "time_zone" in values and values["time_zone"] not in zoneinfo.available_timezones():
+        raise PartyInvalid(
+            f"{values['time_zone']!r} is no time zone; use a name such as Africa/Johannesburg.", field="time_zone"
+        )
+    if "default_vat_rate" in values:
+        values["default_vat_rate"] = _fraction(values["default_vat_rate"])
+    if not 0 <= values.get("payment_days", 0) <= 3650:
+        raise PartyInvalid("Payment days run from 0 to 3650.", field="payment_days")
+    return values
+
+
+def _clean_party(details: Mapping[str, Any], further_fields: frozenset[str]) -> dict[str, Any]:
+    """`details` with its texts trimmed and checked against the columns. Raises PartyInvalid, TextInvalid."""
+    text_fields = {field.name: field for field in Party._meta.fields if field.name not in ("version", "change")}
+    unknown = set(details) - set(text_fields) - further_fields
+    if unknown:
+        raise PartyInvalid(f"There is no {sorted(unknown)[0]} here.", field=sorted(unknown)[0])
+    values = dict(details)
+    for name in text_fields.keys() & values.keys():
+        values[name] = clean_text(values[name], max_length=text_fields[name].max_length or 200, field=name)
+    if "name" in values and not values["name"]:
+        raise PartyInvalid("A name is needed.", field="name")
+    if values.get("email"):
+        _require_email(values["email"])
+    if values.get("country_code"):
+        values["country_code"] = _country(values["country_code"])
+    return values
+
+
+def _require_email(email: str) -> None:
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise PartyInvalid(f"{email!r} is no e-mail address.", field="email") from None
+
+
+def _country(code: str) -> str:
+    if not (len(code) == 2 and code.isascii() and code.isalpha()):
+        raise PartyInvalid("A country is its two letters in ISO 3166-1, such as ZA or DE.", field="country_code")
+    return code.upper()
+
+
+def _fraction(value: object) -> Decimal:
+    rate = exact(value, decimals=AMOUNT_DECIMALS, field="default_vat_rate")
+    if not 0 <= rate <= 1:
+        raise PartyInvalid("A VAT rate is a fraction from 0 to 1: 0.15 is 15 %.", field="default_vat_rate")
+    return rate
