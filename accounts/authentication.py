@@ -7,4 +7,3 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 class AccessTokenAuthentication(JWTAuthentication):
     """``Authorization: Bearer ACCESS``."""
-

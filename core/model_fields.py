@@ -16,7 +16,7 @@ AMOUNT_BOUND = Decimal(10) ** 11
 PRICE_BOUND = Decimal(10) ** 9
 
 
-class AmountField(models.DecimalField[Any, Any]):
+class AmountField(models.DecimalField):
     """An amount of money in the row's own currency, up to four decimals."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -24,7 +24,7 @@ class AmountField(models.DecimalField[Any, Any]):
         super().__init__(*args, **options)
 
 
-class PriceField(models.DecimalField[Any, Any]):
+class PriceField(models.DecimalField):
     """A unit price or a quantity, up to six decimals."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -32,7 +32,7 @@ class PriceField(models.DecimalField[Any, Any]):
         super().__init__(*args, **options)
 
 
-class RateField(models.DecimalField[Any, Any]):
+class RateField(models.DecimalField):
     """A rate as a fraction from 0 to 1, up to four decimals (0.15 is 15 %)."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -34,7 +34,9 @@ class AmountInvalid(DomainError):
 
     code = "amount_invalid"
     title = "Not an amount"
-    default_detail = 'Give a plain decimal number such as "2500.00", without separators, exponents or signs of currency.'
+    default_detail = (
+        'Give a plain decimal number such as "2500.00", without separators, exponents or signs of currency.'
+    )
 
 
 class AmountTooPrecise(DomainError):

@@ -32,5 +32,5 @@ def comparison_key(value: str) -> str:
 
 
 def camel_case(name: str) -> str:
-    """"issue_date" as "issueDate": the public name of a field."""
+    """ "issue_date" as "issueDate": the public name of a field."""
     return re.sub(r"_([a-z0-9])", lambda match: match.group(1).upper(), name)

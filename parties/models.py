@@ -99,5 +99,3 @@ class Customer(Party):
             models.Index(fields=("company", "name"), name="customer_company_name"),
             models.Index(fields=("company", "created_at", "id"), name="customer_company_created"),
         ]
-
-

@@ -51,7 +51,9 @@ def trigger_differences(database: Any) -> list[str]:
     if missing or Change._meta.db_table not in names:
         return ["tables are missing"]
     with database.cursor() as cursor:
-        found: list[str] = _dialect(database).differences(cursor, [recorded_table(model) for model in recorded_models()])
+        found: list[str] = _dialect(database).differences(
+            cursor, [recorded_table(model) for model in recorded_models()]
+        )
     return found
 
 

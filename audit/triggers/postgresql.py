@@ -174,9 +174,7 @@ def differences(cursor: Any, tables: list[RecordedTable]) -> list[str]:
     )
     installed_functions = dict(cursor.fetchall())
     found = [
-        f"function {name} differs"
-        for name, body in functions(tables).items()
-        if installed_functions.get(name) != body
+        f"function {name} differs" for name, body in functions(tables).items() if installed_functions.get(name) != body
     ]
     installed, wanted = _installed_triggers(cursor), triggers(tables)
     for key, definition in wanted.items():

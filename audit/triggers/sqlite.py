@@ -89,8 +89,12 @@ def _existing_id_trigger(table: str, key: str) -> tuple[str, str]:
 def _refusing_triggers(table: str) -> list[tuple[str, str]]:
     message = f"{table} is never changed: journal and history are append-only"
     return [
-        _trigger(f"fintrack_no_update_{table}", "BEFORE UPDATE", table, f"  SELECT RAISE(ABORT, 'FinTrack: {message}');\n"),
-        _trigger(f"fintrack_no_delete_{table}", "BEFORE DELETE", table, f"  SELECT RAISE(ABORT, 'FinTrack: {message}');\n"),
+        _trigger(
+            f"fintrack_no_update_{table}", "BEFORE UPDATE", table, f"  SELECT RAISE(ABORT, 'FinTrack: {message}');\n"
+        ),
+        _trigger(
+            f"fintrack_no_delete_{table}", "BEFORE DELETE", table, f"  SELECT RAISE(ABORT, 'FinTrack: {message}');\n"
+        ),
     ]
 
 

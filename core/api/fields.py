@@ -14,7 +14,7 @@ NUMBER_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}], "example": "
 
 
 @extend_schema_field(NUMBER_SCHEMA)
-class ExactDecimalField(serializers.Field[Decimal, Any, str, Any]):
+class ExactDecimalField(serializers.Field):
     """A decimal that arrives as a string or a JSON number and keeps its exact value; leaves as a string."""
 
     def __init__(self, *, decimals: int, minimum: Decimal | None = None, **options: Any) -> None:
@@ -38,7 +38,7 @@ class ExactDecimalField(serializers.Field[Decimal, Any, str, Any]):
 
 
 @extend_schema_field({"type": "string", "example": "2500.00"})
-class MoneyField(serializers.Field[Any, Any, str, Any]):
+class MoneyField(serializers.Field):
     """An amount for reading: a string with the decimals of the object's own `currency`."""
 
     def __init__(self, **options: Any) -> None:

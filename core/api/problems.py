@@ -103,7 +103,9 @@ def _domain_problem(error: DomainError) -> dict[str, Any]:
 def _framework_problem(error: exceptions.APIException) -> dict[str, Any]:
     if isinstance(error, exceptions.ValidationError):
         errors = list(_field_errors(error.get_full_details()))
-        detail = "; ".join(f"{entry['field']}: {entry['detail']}" if entry["field"] else entry["detail"] for entry in errors)
+        detail = "; ".join(
+            f"{entry['field']}: {entry['detail']}" if entry["field"] else entry["detail"] for entry in errors
+        )
         code = errors[0]["code"] if len({entry["code"] for entry in errors}) == 1 else "invalid"
         return problem(status=400, code=code, title="The request is not valid", detail=detail, errors=errors)
     detail = error.detail

@@ -13,9 +13,9 @@ class CamelCaseSerializer(serializers.Serializer[Any]):
     Input that names an unknown field is refused: a typing error must not silently change an invoice.
     """
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    def get_fields(self) -> dict[str, serializers.Field]:
         """The declared fields under their public names."""
-        fields: dict[str, serializers.Field[Any, Any, Any, Any]] = {}
+        fields: dict[str, serializers.Field] = {}
         for name, field in super().get_fields().items():
             public_name = camel_case(name)
             if public_name != name and field.source is None:

@@ -76,7 +76,9 @@ class ScopedViewSet(GenericViewSet[Any]):
     def page(self, queryset: QuerySet[Any], serializer_class: type[Serializer[Any]]) -> Response:
         """One page of `queryset`."""
         rows = self.paginate_queryset(queryset)
-        return self.get_paginated_response(serializer_class(rows, many=True, context=self.get_serializer_context()).data)
+        return self.get_paginated_response(
+            serializer_class(rows, many=True, context=self.get_serializer_context()).data
+        )
 
     def document(self, data: dict[str, Any], *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         """A reply about one document: its version is the ETag."""

@@ -1,0 +1,231 @@
+"""Invoices, their lines, and the series their numbers come from."""
+
+from decimal import Decimal
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now, Round
+
+from audit.guards import FrozenSince, FrozenWith, Guard
+from audit.models import Recorded, RecordedHistory
+from core.model_fields import (
+    AMOUNT_DECIMALS,
+    PRICE_BOUND,
+    AmountField,
+    PriceField,
+    RateField,
+    within_limit,
+)
+from invoices.lifecycle import Status
+from invoices.totals import VatBreakdown, VatCategory, breakdown_of
+from parties.models import Company, Customer
+
+ZERO_AMOUNT = Decimal(0)
+
+
+class Invoice(Recorded):
+    """A bill: a draft until it is issued, then frozen but for what is paid.
+
+    `seller` and `buyer` are the parties as they were at issue; `outstanding` is worked out by the database and stale in
+    memory after a write.
+    """
+
+    guards: ClassVar[tuple[Guard, ...]] = (
+        FrozenSince(
+            "issued_at",
+            (
+                "company",
+                "customer",
+                "customer_name",
+                "number",
+                "issue_date",
+                "due_date",
+                "currency",
+                "prices_include_vat",
+                "subtotal",
+                "vat_total",
+                "total",
+                "seller",
+                "buyer",
+                "created_at",
+            ),
+        ),
+    )
+    api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber"}
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices")
+    customer_name = models.CharField(max_length=200, editable=False)
+    number = models.CharField(max_length=40, null=True, editable=False)
+    status = models.CharField(max_length=13, choices=Status, default=Status.DRAFT, editable=False)
+    issue_date = models.DateField()
+    due_date = models.DateField()
+    currency = models.CharField(max_length=3)
+    prices_include_vat = models.BooleanField("prices include VAT", default=False)
+    subtotal = AmountField(default=ZERO_AMOUNT, editable=False)
+    vat_total = AmountField("VAT", default=ZERO_AMOUNT, editable=False)
+    total = AmountField(default=ZERO_AMOUNT, editable=False)
+    paid = AmountField(default=ZERO_AMOUNT, editable=False)
+    credited = AmountField(default=ZERO_AMOUNT, editable=False)
+    outstanding = models.GeneratedField(
+        expression=Round(F("total") - F("paid") - F("credited"), AMOUNT_DECIMALS),
+        output_field=AmountField(),
+        db_persist=True,
+    )
+    entry_count = models.PositiveIntegerField(default=0, editable=False)
+    seller = models.JSONField(null=True, editable=False)
+    buyer = models.JSONField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    issued_at = models.DateTimeField(null=True, editable=False)
+    cancelled_at = models.DateTimeField(null=True, editable=False)
+
+    history = RecordedHistory()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        permissions = [("issue_invoice", "Can issue invoices")]
+        indexes = [
+            models.Index(fields=("company", "created_at", "id"), name="invoice_company_created"),
+            models.Index(fields=("customer", "id"), name="invoice_customer"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=("company", "number"),
+                name="invoice_number_unique",
+                violation_error_code="number_taken",
+                violation_error_message="This invoice number is taken.",
+            ),
+            models.CheckConstraint(
+                condition=Q(due_date__gte=F("issue_date")),
+                name="invoice_due_not_before_issue",
+                violation_error_code="due_before_issue",
+                violation_error_message="The due date is before the issue date.",
+            ),
+            models.CheckConstraint(
+                condition=Q(subtotal__gte=0, vat_total__gte=0, total__gte=0, paid__gte=0, credited__gte=0),
+                name="invoice_amounts_not_negative",
+                violation_error_code="negative_amount",
+                violation_error_message="Amounts are not negative.",
+            ),
+            models.CheckConstraint(
+                condition=Q(outstanding__gte=0),
+                name="invoice_not_overpaid",
+                violation_error_code="payment_exceeds_outstanding",
+                violation_error_message="Payment exceeds outstanding amount.",
+            ),
+            within_limit("invoice_amounts_limited", "subtotal", "vat_total", "total", "paid", "credited"),
+            # A CHECK passes on NULL, so each branch says of every nullable column whether it is set.
+            models.CheckConstraint(
+                condition=(
+                    Q(status="Draft", number=None, issued_at=None, cancelled_at=None)
+                    & Q(paid=0, credited=0, entry_count=0, seller__isnull=True, buyer__isnull=True)
+                )
+                | Q(status="Cancelled", cancelled_at__isnull=False, paid=0, credited=0, entry_count=0)
+                | (
+                    Q(number__isnull=False, issued_at__isnull=False, cancelled_at=None)
+                    & Q(seller__isnull=False, buyer__isnull=False)
+                    & (
+                        Q(status="Issued", paid=0, credited=0, outstanding__gt=0)
+                        | (Q(status="PartiallyPaid", outstanding__gt=0) & (Q(paid__gt=0) | Q(credited__gt=0)))
+                        | Q(status="Paid", outstanding=0)
+                    )
+                ),
+                name="invoice_status_follows_money",
+                violation_error_code="wrong_status",
+                violation_error_message="The status does not fit the amounts.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or f"Draft {self.pk}"
+
+    @property
+    def still_owed(self) -> Decimal:
+        """What is outstanding, from the amounts in memory (the generated column is stale after a write)."""
+        return self.total - self.paid - self.credited
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether something is outstanding after the due date, by the company's calendar."""
+        is_open = self.status in (Status.ISSUED, Status.PARTIALLY_PAID)
+        return is_open and self.due_date < self.company.today()
+
+    @property
+    def vat_breakdown(self) -> list[VatBreakdown]:
+        """Net and VAT per category and rate, from the lines."""
+        return breakdown_of(
+            [(line.vat_category, line.vat_rate, line.line_total, line.vat_amount) for line in self.lines.all()]
+        )
+
+
+class InvoiceLine(Recorded):
+    """One thing that is billed. `currency` repeats the document's, so that each amount says what it is in."""
+
+    guards: ClassVar[tuple[Guard, ...]] = (FrozenWith("invoice", "issued_at"),)
+    api_names: ClassVar[dict[str, str]] = {"quantity": "qty"}
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
+    position = models.PositiveIntegerField()
+    description = models.CharField(max_length=1000)
+    quantity = PriceField()
+    unit_price = PriceField()
+    vat_category = models.CharField("VAT category", max_length=2, choices=VatCategory)
+    vat_rate = RateField("VAT rate")
+    currency = models.CharField(max_length=3, editable=False)
+    line_total = AmountField(editable=False)
+    vat_amount = AmountField("VAT", editable=False)
+
+    history = RecordedHistory(indexed_fields=["invoice"])
+
+    class Meta:
+        ordering = ("position", "id")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0),
+                name="line_quantity_positive",
+                violation_error_code="quantity_not_positive",
+                violation_error_message="A quantity is above zero.",
+            ),
+            models.CheckConstraint(
+                condition=Q(unit_price__gte=0, line_total__gte=0, vat_amount__gte=0),
+                name="line_amounts_not_negative",
+                violation_error_code="negative_amount",
+                violation_error_message="Amounts are not negative.",
+            ),
+            models.CheckConstraint(
+                condition=(Q(vat_category="S", vat_rate__gt=0, vat_rate__lte=1))
+                | (Q(vat_category__in=["Z", "E", "AE", "K", "G", "O"], vat_rate=0)),
+                name="line_vat_category_fits_rate",
+                violation_error_code="vat_rate_invalid",
+                violation_error_message="Category S has a rate above 0 and at most 1, all others have rate 0.",
+            ),
+            within_limit("line_amounts_limited", "line_total", "vat_amount"),
+            within_limit("line_prices_limited", "quantity", "unit_price", bound=PRICE_BOUND),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+    @property
+    def line_gross(self) -> Decimal:
+        """Net and VAT together."""
+        return self.line_total + self.vat_amount
+
+
+class NumberSeries(models.Model):
+    """The next number of a company's invoices of a year. Its row is the last lock that an issue takes.
+
+    A counter, not a recorded row: each number it gave stands on an invoice, and the invoices prove it.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    year = models.PositiveSmallIntegerField()
+    next_value = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name_plural = "number series"
+        constraints = [models.UniqueConstraint(fields=("company", "year"), name="series_unique")]
+
+    def __str__(self) -> str:
+        return f"INV-{self.year}"

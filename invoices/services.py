@@ -1,0 +1,438 @@
+"""The verbs of invoices: draft, edit, delete, issue, settle. The only code that writes them.
+
+Errors: InvoiceNotFound, WrongStatus, StaleVersion, ItemInvalid, InvoiceWithoutLines, DueBeforeIssue, DateInvalid,
+CustomerUnknown, CustomerArchived, CustomerAmbiguous, UnknownCurrency, AmountTooLarge, PaymentExceedsOutstanding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from audit.actors import Actor
+from audit.models import Change
+from audit.services import recording, require_version, write_version
+from core.errors import DomainError, NotFound
+from core.model_fields import PRICE_BOUND, PRICE_DECIMALS
+from core.money import AMOUNT_LIMIT, ZERO, AmountTooLarge, exact, minor_units
+from core.text import clean_text
+from invoices.lifecycle import Command, Status, require_status, settled_status
+from invoices.models import Invoice, InvoiceLine, NumberSeries
+from invoices.totals import PricedLine, Totals, VatCategory, document_totals
+from parties.models import Company, Customer
+from parties.services import create_customer
+
+MAXIMUM_LINES = 1_000
+RATE_DECIMALS = 4
+EARLIEST_DATE = date(1900, 1, 1)
+LATEST_DATE = date(2999, 12, 31)
+
+
+class InvoiceNotFound(NotFound):
+    """There is no such invoice."""
+
+
+class ItemInvalid(DomainError):
+    """A line cannot be billed as it is."""
+
+    code = "item_invalid"
+    title = "Line not acceptable"
+
+
+class InvoiceWithoutLines(DomainError):
+    """An invoice about nothing is not issued."""
+
+    code = "invoice_without_lines"
+    title = "No lines"
+    default_detail = "Add at least one line before issuing the invoice."
+
+
+class DueBeforeIssue(DomainError):
+    """Nobody can pay before the invoice exists."""
+
+    code = "due_before_issue"
+    title = "Dates in the wrong order"
+    default_detail = "The due date is before the issue date."
+
+
+class DateInvalid(DomainError):
+    """A date so far off that it can only be a slip of the keyboard."""
+
+    code = "date_invalid"
+    title = "Not a likely date"
+    default_detail = "Dates run from 1900-01-01 to 2999-12-31."
+
+
+class CustomerUnknown(DomainError):
+    """The company has no such customer."""
+
+    code = "customer_unknown"
+    title = "Unknown customer"
+    default_detail = "The company has no such customer."
+
+
+class CustomerArchived(DomainError):
+    """An archived customer gets no new invoices."""
+
+    code = "customer_archived"
+    title = "Customer archived"
+    default_detail = "This customer is archived. Bring it back before billing it."
+
+
+class CustomerAmbiguous(DomainError):
+    """Several customers have this name."""
+
+    code = "customer_ambiguous"
+    title = "Which customer?"
+    default_detail = "Several customers have this name; use customerId."
+
+
+class PaymentExceedsOutstanding(DomainError):
+    """More was paid than is owed."""
+
+    code = "payment_exceeds_outstanding"
+    title = "Too much"
+    default_detail = "Payment exceeds outstanding amount."
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line as somebody wrote it. Without a rate it takes the company's; with the id of a line it stays that line."""
+
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    vat_rate: Decimal | None = None
+    vat_category: str | None = None
+    id: int | None = None
+
+
+def lock_invoice(invoice_id: int) -> Invoice:
+    """The invoice, locked until the end of the transaction: the first lock of every command on it."""
+    invoices = Invoice.objects.select_for_update(of=("self",)).select_related("company", "customer", "change")
+    invoice = invoices.filter(pk=invoice_id).first()
+    if invoice is None:
+        raise InvoiceNotFound
+    return invoice
+
+
+def create_draft(
+    *,
+    actor: Actor,
+    company: Company,
+    customer_id: int,
+    items: Sequence[Item] = (),
+    issue_date: date | None = None,
+    due_date: date | None = None,
+    currency: str | None = None,
+    prices_include_vat: bool = False,
+) -> Invoice:
+    """A new draft, its totals worked out. Issue date: today; due date: after the company's payment days; its currency."""
+    currency = company.currency if currency is None else currency
+    issue_date = issue_date or company.today()
+    due_date = due_date or issue_date + timedelta(days=company.payment_days)
+    _require_dates(issue_date, due_date)
+    lines = _checked_items(items, company)
+    totals = _totals(lines, currency, prices_include_vat)
+    with transaction.atomic():
+        customer = _billable_customer(company, customer_id)
+        with recording(actor=actor, action="invoice.created", company_id=company.pk) as change:
+            invoice = Invoice.objects.create(
+                company=company,
+                customer=customer,
+                customer_name=customer.name,
+                issue_date=issue_date,
+                due_date=due_date,
+                currency=currency,
+                prices_include_vat=prices_include_vat,
+                **_amounts(totals),
+                change=change,
+            )
+            _insert_lines(invoice, list(enumerate(zip(lines, totals.lines, strict=True), start=1)), change)
+    return invoice
+
+
+def create_quick_draft(
+    *,
+    actor: Actor,
+    company: Company,
+    customer_name: str,
+    amount: Decimal,
+    due_date: date,
+    vat_rate: Decimal | None = None,
+) -> Invoice:
+    """A draft of one line whose total is exactly `amount`, VAT included, for the customer of that name.
+
+    The customer is made where there is none. The issue date is today, or the due date where that is earlier.
+    """
+    name = clean_text(customer_name, max_length=200, field="customer_name")
+    total = exact(amount, decimals=minor_units(company.currency), field="amount")
+    if total <= 0:
+        raise ItemInvalid("The amount is above zero.", field="amount")
+    with transaction.atomic():
+        with recording(actor=actor, action="invoice.created", company_id=company.pk):
+            customer = _customer_named(actor, company, name)
+            return create_draft(
+                actor=actor,
+                company=company,
+                customer_id=customer.pk,
+                items=[Item(description="Invoice", quantity=Decimal(1), unit_price=total, vat_rate=vat_rate)],
+                issue_date=min(company.today(), due_date),
+                due_date=due_date,
+                prices_include_vat=True,
+            )
+
+
+def update_draft(
+    *,
+    actor: Actor,
+    invoice_id: int,
+    version: int | None = None,
+    customer_id: int | None = None,
+    items: Sequence[Item] | None = None,
+    issue_date: date | None = None,
+    due_date: date | None = None,
+    currency: str | None = None,
+    prices_include_vat: bool | None = None,
+) -> Invoice:
+    """The draft with what is given changed (None leaves it) and its totals worked out again.
+
+    `items` replaces the lines: an item with the id of a line changes that line, the others are new, and lines that no
+    item names go.
+    """
+    with transaction.atomic():
+        invoice = lock_invoice(invoice_id)
+        require_version(invoice, version)
+        require_status(invoice.status, Command.EDIT)
+        customer = invoice.customer if customer_id is None else _billable_customer(invoice.company, customer_id)
+        issue_date = issue_date or invoice.issue_date
+        due_date = due_date or invoice.due_date
+        _require_dates(issue_date, due_date)
+        currency = invoice.currency if currency is None else currency
+        inclusive = invoice.prices_include_vat if prices_include_vat is None else prices_include_vat
+        stored = {line.pk: line for line in invoice.lines.all()}
+        lines = _items_of(stored.values()) if items is None else _checked_items(items, invoice.company)
+        totals = _totals(lines, currency, inclusive)
+        with recording(actor=actor, action="invoice.updated", company_id=invoice.company_id) as change:
+            write_version(
+                invoice,
+                change=change,
+                customer=customer,
+                customer_name=customer.name,
+                issue_date=issue_date,
+                due_date=due_date,
+                currency=currency,
+                prices_include_vat=inclusive,
+                **_amounts(totals),
+            )
+            _replace_lines(invoice, stored, lines, totals, change)
+    return invoice
+
+
+def delete_draft(*, actor: Actor, invoice_id: int, version: int | None = None) -> None:
+    """Delete a draft and its lines; the history keeps both."""
+    with transaction.atomic():
+        invoice = lock_invoice(invoice_id)
+        require_version(invoice, version)
+        require_status(invoice.status, Command.DELETE)
+        with recording(actor=actor, action="invoice.deleted", company_id=invoice.company_id):
+            invoice.lines.all().delete()
+            invoice.delete()
+
+
+def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) -> Invoice:
+    """The invoice, issued: numbered without a gap in its series, and frozen with both parties as they are now.
+
+    The year of the number is that of the issue date. An invoice whose total is zero is Paid at once.
+    """
+    with transaction.atomic():
+        invoice = lock_invoice(invoice_id)
+        require_version(invoice, version)
+        require_status(invoice.status, Command.ISSUE)
+        if not invoice.lines.exists():
+            raise InvoiceWithoutLines
+        if invoice.customer.archived:
+            raise CustomerArchived
+        with recording(actor=actor, action="invoice.issued", company_id=invoice.company_id) as change:
+            write_version(
+                invoice,
+                change=change,
+                number=_next_number(invoice.company_id, invoice.issue_date.year),
+                status=settled_status(invoice.total, ZERO),
+                issued_at=change.at,
+                customer_name=invoice.customer.name,
+                seller=invoice.company.details() | {"registrationNumber": invoice.company.registration_number},
+                buyer=invoice.customer.details(),
+            )
+    return invoice
+
+
+def settle_invoice(*, invoice: Invoice, amount: Decimal, change: Change) -> None:
+    """Move what is paid of a locked invoice by `amount`, together with the ledger entry that `change` records.
+
+    Raises PaymentExceedsOutstanding.
+    """
+    paid = invoice.paid + amount
+    if not ZERO <= paid <= invoice.total - invoice.credited:
+        raise PaymentExceedsOutstanding(field="amount")
+    write_version(
+        invoice,
+        change=change,
+        paid=paid,
+        status=settled_status(invoice.total - invoice.credited, paid),
+        entry_count=invoice.entry_count + 1,
+    )
+
+
+def _next_number(company_id: int, year: int) -> str:
+    """The next number of the series; its row stays locked until the command commits, so a rollback leaves no gap."""
+    series = NumberSeries.objects.filter(company_id=company_id, year=year)
+    if not series.update(next_value=F("next_value") + 1):
+        NumberSeries.objects.get_or_create(company_id=company_id, year=year)
+        series.update(next_value=F("next_value") + 1)
+    value = series.values_list("next_value", flat=True).get() - 1
+    return f"INV-{year}-{value:06d}"
+
+
+def _customer_named(actor: Actor, company: Company, name: str) -> Customer:
+    found = list(Customer.objects.filter(company=company, name__iexact=name, archived=False)[:2])
+    if len(found) > 1:
+        raise CustomerAmbiguous(field="customer_name")
+    return found[0] if found else create_customer(actor=actor, company=company, name=name)
+
+
+def _billable_customer(company: Company, customer_id: int) -> Customer:
+    customer = Customer.objects.filter(company=company, pk=customer_id).first()
+    if customer is None:
+        raise CustomerUnknown(field="customer_id")
+    if customer.archived:
+        raise CustomerArchived(field="customer_id")
+    return customer
+
+
+def _require_dates(issue_date: date, due_date: date) -> None:
+    for name, day in (("issue_date", issue_date), ("due_date", due_date)):
+        if not EARLIEST_DATE <= day <= LATEST_DATE:
+            raise DateInvalid(field=name)
+    if due_date < issue_date:
+        raise DueBeforeIssue(field="due_date")
+
+
+def _checked_items(items: Sequence[Item], company: Company) -> list[Item]:
+    """The items with their texts cleaned, their numbers exact and their VAT complete. Raises ItemInvalid and others."""
+    if len(items) > MAXIMUM_LINES:
+        raise ItemInvalid(f"A document has at most {MAXIMUM_LINES} lines; this has {len(items)}.", field="items")
+    return [_checked_item(item, f"items.{position}", company) for position, item in enumerate(items)]
+
+
+def _checked_item(item: Item, path: str, company: Company) -> Item:
+    description = clean_text(item.description, max_length=1000, field=f"{path}.description")
+    if not description:
+        raise ItemInvalid("Say what is billed.", field=f"{path}.description")
+    quantity = _number_below_bound(item.quantity, f"{path}.qty")
+    if quantity <= 0:
+        raise ItemInvalid("A quantity is above zero.", field=f"{path}.qty")
+    unit_price = _number_below_bound(item.unit_price, f"{path}.unit_price")
+    if unit_price < 0:
+        raise ItemInvalid("A price is not negative.", field=f"{path}.unit_price")
+    rate, category = _vat_of(item, path, company)
+    return Item(description, quantity, unit_price, rate, category, item.id)
+
+
+def _number_below_bound(value: Decimal, path: str) -> Decimal:
+    number = exact(value, decimals=PRICE_DECIMALS, field=path)
+    if abs(number) >= PRICE_BOUND:
+        raise AmountTooLarge("Prices and quantities stay below 1 000 000 000.", field=path)
+    return number
+
+
+def _vat_of(item: Item, path: str, company: Company) -> tuple[Decimal, str]:
+    """The rate and category of an item: what it says, or the company's default."""
+    if item.vat_rate is not None:
+        rate = exact(item.vat_rate, decimals=RATE_DECIMALS, field=f"{path}.vat_rate")
+    elif item.vat_category in (None, VatCategory.STANDARD):
+        rate = company.default_vat_rate if company.vat_number else ZERO
+    else:
+        rate = ZERO
+    if not 0 <= rate <= 1:
+        raise ItemInvalid("A VAT rate is a fraction from 0 to 1: 0.15 is 15 %.", field=f"{path}.vat_rate")
+    category = item.vat_category or _default_category(rate, company)
+    if category not in VatCategory.values:
+        raise ItemInvalid("VAT categories are S, Z, E, AE, K, G and O (EN 16931).", field=f"{path}.vat_category")
+    if (category == VatCategory.STANDARD) != (rate > 0):
+        raise ItemInvalid(
+            "Category S has a rate above 0, all other categories have rate 0.", field=f"{path}.vat_category"
+        )
+    return rate, category
+
+
+def _default_category(rate: Decimal, company: Company) -> str:
+    if rate > 0:
+        return VatCategory.STANDARD
+    return VatCategory.ZERO if company.vat_number else VatCategory.NOT_SUBJECT
+
+
+def _totals(lines: Sequence[Item], currency: str, prices_include_vat: bool) -> Totals:
+    priced = [
+        PricedLine(line.quantity, line.unit_price, line.vat_category or "", line.vat_rate or ZERO) for line in lines
+    ]
+    totals = document_totals(priced, currency=currency, prices_include_vat=prices_include_vat)
+    if totals.total >= AMOUNT_LIMIT:
+        raise AmountTooLarge(field="items")
+    return totals
+
+
+def _amounts(totals: Totals) -> dict[str, Decimal]:
+    return {"subtotal": totals.subtotal, "vat_total": totals.vat_total, "total": totals.total}
+
+
+def _items_of(lines: Any) -> list[Item]:
+    return [
+        Item(line.description, line.quantity, line.unit_price, line.vat_rate, line.vat_category, line.pk)
+        for line in lines
+    ]
+
+
+def _line_values(invoice: Invoice, position: int, item: Item, amounts: Any) -> dict[str, Any]:
+    return {
+        "position": position,
+        "description": item.description,
+        "quantity": item.quantity,
+        "unit_price": item.unit_price,
+        "vat_category": item.vat_category,
+        "vat_rate": item.vat_rate,
+        "currency": invoice.currency,
+        "line_total": amounts.line_total,
+        "vat_amount": amounts.vat_amount,
+    }
+
+
+def _insert_lines(invoice: Invoice, rows: Sequence[tuple[int, tuple[Item, Any]]], change: Change) -> None:
+    InvoiceLine.objects.bulk_create(
+        InvoiceLine(invoice=invoice, change=change, **_line_values(invoice, position, item, amounts))
+        for position, (item, amounts) in rows
+    )
+
+
+def _replace_lines(
+    invoice: Invoice, stored: dict[int, InvoiceLine], lines: Sequence[Item], totals: Totals, change: Change
+) -> None:
+    """Write the lines that differ, add the new ones, delete those that are named no more."""
+    new_rows = []
+    remaining = dict(stored)
+    for position, (item, amounts) in enumerate(zip(lines, totals.lines, strict=True), start=1):
+        if item.id is None:
+            new_rows.append((position, (item, amounts)))
+            continue
+        line = remaining.pop(item.id, None)
+        if line is None:
+            raise ItemInvalid("This invoice has no such line (or names it twice).", field=f"items.{position - 1}.id")
+        values = _line_values(invoice, position, item, amounts)
+        if any(getattr(line, name) != value for name, value in values.items()):
+            write_version(line, change=change, **values)
+    InvoiceLine.objects.filter(pk__in=list(remaining)).delete()
+    _insert_lines(invoice, new_rows, change)

@@ -1,0 +1,65 @@
+"""The ledger: one immutable entry for each movement of money on an invoice."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from audit.guards import AppendOnly, Guard
+from audit.models import Recorded, RecordedHistory
+from core.model_fields import AmountField, within_limit
+from invoices.models import Invoice
+from parties.models import Company
+from payments.ledger import Kind, Method
+
+
+class Payment(Recorded):
+    """An entry of an invoice's ledger; what is paid is the sum of its entries. Corrections are new entries.
+
+    `paid_at` is when the money moved; when and by whom the entry was captured is its journal entry's business.
+    `reference_key` is the reference as it is compared (NFKC, trimmed, casefolded).
+    """
+
+    guards: ClassVar[tuple[Guard, ...]] = (AppendOnly(),)
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.PAYMENT)
+    amount = AmountField(help_text="Positive for a payment, negative for a refund or a reversal.")
+    currency = models.CharField(max_length=3)
+    method = models.CharField(max_length=6, choices=Method, default=Method.EFT)
+    reference = models.CharField(max_length=200, blank=True)
+    reference_key = models.CharField(max_length=400, null=True, editable=False)
+    paid_at = models.DateTimeField()
+    reverses = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="undone_by")
+    reason = models.CharField(max_length=1000, blank=True)
+
+    history = RecordedHistory(indexed_fields=["invoice"])
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = [models.Index(fields=("company", "id"), name="payment_company")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=("invoice", "reference_key"),
+                name="payment_reference_unique",
+                violation_error_code="duplicate_reference",
+                violation_error_message="This reference is used on this invoice already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="Payment", amount__gt=0, reverses=None)
+                | Q(kind__in=["Refund", "Reversal"], amount__lt=0, reverses__isnull=False),
+                name="payment_sign_fits_kind",
+                violation_error_code="amount_invalid",
+                violation_error_message="Payments are positive, refunds and reversals negative.",
+            ),
+            within_limit("payment_amount_limited", "amount"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.amount} {self.currency}"
+
+    @property
+    def is_refund(self) -> bool:
+        """Whether money went back."""
+        return self.kind == Kind.REFUND
