@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -19,8 +19,6 @@ class AccountsConfig(AppConfig):
 
 def after_migrate(*, sender: AppConfig, using: str, **_: Any) -> None:
     """Once, after the last app: all permissions exist then."""
-    from django.apps import apps
-
     from accounts.services import synchronize_role_groups
 
     if sender is list(apps.get_app_configs())[-1]:

@@ -1,7 +1,5 @@
 """Access tokens in the Authorization header. The user is loaded afresh, so a changed role counts at once."""
 
-from typing import Any
-
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 

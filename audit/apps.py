@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
@@ -21,8 +22,6 @@ class AuditConfig(AppConfig):
 
 def before_migrate(*, using: str, **_: Any) -> None:
     """On SQLite a table is rebuilt by many migrations, which its triggers would disturb: drop them."""
-    from django.db import connections
-
     from audit.triggers import drop_triggers
 
     if connections[using].vendor == "sqlite":
@@ -31,8 +30,6 @@ def before_migrate(*, using: str, **_: Any) -> None:
 
 def after_migrate(*, using: str, **_: Any) -> None:
     """All migrations have run (the signal comes after the last): install the triggers of today's models."""
-    from django.db import connections
-
     from audit.triggers import install_triggers
 
     install_triggers(connections[using])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
@@ -115,8 +116,6 @@ class Recorded(models.Model):
 
 def recorded_models() -> list[type[Recorded]]:
     """All recorded models, in the order of their rooms."""
-    from django.apps import apps
-
     return [model for model in apps.get_models() if issubclass(model, Recorded)]
 
 

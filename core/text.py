@@ -16,7 +16,7 @@ class TextInvalid(DomainError):
 
 
 def clean_text(value: str, *, max_length: int, field: str | None = None) -> str:
-    """`value` trimmed, line breaks as "\\n". Raises TextInvalid for control characters and for more than `max_length`."""
+    """`value` trimmed, every line break a line feed. Raises TextInvalid for control characters and overlong text."""
     for character in value:
         if unicodedata.category(character) in ("Cc", "Cs") and character not in ALLOWED_CONTROLS:
             raise TextInvalid(f"The character U+{ord(character):04X} is not possible in a text.", field=field)
@@ -32,5 +32,5 @@ def comparison_key(value: str) -> str:
 
 
 def camel_case(name: str) -> str:
-    """ "issue_date" as "issueDate": the public name of a field."""
+    """The public name of a field: issueDate for issue_date."""
     return re.sub(r"_([a-z0-9])", lambda match: match.group(1).upper(), name)

@@ -9,6 +9,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from core.scope import CompanyMember, visible_to
 from invoices.lifecycle import Status
 from invoices.models import Invoice
+from parties.models import Company
 
 
 def invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
@@ -58,8 +59,6 @@ def filtered_invoices(
 
 def _overdue() -> Q:
     """Open and past its due date, by each company's own calendar."""
-    from parties.models import Company
-
     past_due = Q(pk__in=[])
     for company in Company.objects.only("id", "time_zone"):
         past_due |= Q(company=company, due_date__lt=company.today())

@@ -20,7 +20,7 @@ from core.errors import DomainError, NotFound
 from core.model_fields import PRICE_BOUND, PRICE_DECIMALS
 from core.money import AMOUNT_LIMIT, ZERO, AmountTooLarge, exact, minor_units
 from core.text import clean_text
-from invoices.lifecycle import Command, Status, require_status, settled_status
+from invoices.lifecycle import Command, require_status, settled_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.totals import PricedLine, Totals, VatCategory, document_totals
 from parties.models import Company, Customer
@@ -131,7 +131,7 @@ def create_draft(
     currency: str | None = None,
     prices_include_vat: bool = False,
 ) -> Invoice:
-    """A new draft, its totals worked out. Issue date: today; due date: after the company's payment days; its currency."""
+    """A new draft with its totals. By default: issued today, due after the company's payment days, in its currency."""
     currency = company.currency if currency is None else currency
     issue_date = issue_date or company.today()
     due_date = due_date or issue_date + timedelta(days=company.payment_days)
@@ -173,18 +173,17 @@ def create_quick_draft(
     total = exact(amount, decimals=minor_units(company.currency), field="amount")
     if total <= 0:
         raise ItemInvalid("The amount is above zero.", field="amount")
-    with transaction.atomic():
-        with recording(actor=actor, action="invoice.created", company_id=company.pk):
-            customer = _customer_named(actor, company, name)
-            return create_draft(
-                actor=actor,
-                company=company,
-                customer_id=customer.pk,
-                items=[Item(description="Invoice", quantity=Decimal(1), unit_price=total, vat_rate=vat_rate)],
-                issue_date=min(company.today(), due_date),
-                due_date=due_date,
-                prices_include_vat=True,
-            )
+    with transaction.atomic(), recording(actor=actor, action="invoice.created", company_id=company.pk):
+        customer = _customer_named(actor, company, name)
+        return create_draft(
+            actor=actor,
+            company=company,
+            customer_id=customer.pk,
+            items=[Item(description="Invoice", quantity=Decimal(1), unit_price=total, vat_rate=vat_rate)],
+            issue_date=min(company.today(), due_date),
+            due_date=due_date,
+            prices_include_vat=True,
+        )
 
 
 def update_draft(

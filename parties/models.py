@@ -3,7 +3,6 @@
 import zoneinfo
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.db import models
 from django.utils import timezone

@@ -104,8 +104,8 @@ def _history_triggers(table: RecordedTable) -> list[tuple[str, str]]:
     same = " AND ".join(f"live.{column} IS NEW.{column}" for column in table.columns)
     written = f"NEW.history_type IN ('+', '~') AND EXISTS (SELECT 1 FROM {live} live WHERE {same})"
     deleted = (
-        f"NEW.history_type = '-' AND NOT EXISTS (SELECT 1 FROM {live} WHERE id = NEW.id) AND EXISTS (SELECT 1 FROM {history} "
-        "WHERE id = NEW.id AND version = NEW.version - 1 AND history_type <> '-')"
+        f"NEW.history_type = '-' AND NOT EXISTS (SELECT 1 FROM {live} WHERE id = NEW.id) "
+        f"AND EXISTS (SELECT 1 FROM {history} WHERE id = NEW.id AND version = NEW.version - 1 AND history_type <> '-')"
     )
     taken = f"EXISTS (SELECT 1 FROM {history} WHERE id = NEW.id AND version = NEW.version)"
     return [
@@ -144,8 +144,8 @@ def install(cursor: Any, tables: list[RecordedTable]) -> None:
             [table.table],
         )
         cursor.execute(
-            f"INSERT INTO sqlite_sequence (name, seq) SELECT %s, highest FROM (SELECT max(id) AS highest FROM {table.history}) "
-            "WHERE highest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %s)",
+            "INSERT INTO sqlite_sequence (name, seq) SELECT %s, highest "
+            f"FROM (SELECT max(id) AS highest FROM {table.history}) WHERE highest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %s)",
             [table.table, table.table],
         )
 

@@ -16,6 +16,7 @@ from rest_framework.utils.urls import replace_query_param
 
 DEFAULT_PAGE_SIZE = 50
 MAXIMUM_PAGE_SIZE = 200
+CURSOR_HINT = "Use the next or previous link of a list as it is."
 PAGE_PARAMETERS = frozenset({"cursor", "pageSize", "ordering"})
 
 
@@ -100,12 +101,13 @@ class KeysetPagination(BasePagination):
             return None
         try:
             ordering, value, row_id, back = json.loads(base64.urlsafe_b64decode(text.encode()))
-            if ordering != self.ordering or not isinstance(row_id, int) or abs(row_id) >= 2**63:
-                raise ValueError
             column: Any = model._meta.get_field(self.column)
-            return {"value": column.to_python(value), "id": row_id, "back": bool(back)}
+            position = {"value": column.to_python(value), "id": row_id, "back": bool(back)}
         except (ValueError, TypeError, RecursionError, binascii.Error, DjangoValidationError):
-            raise _invalid("cursor", "Use the next or previous link of a list as it is.") from None
+            raise _invalid("cursor", CURSOR_HINT) from None
+        if ordering != self.ordering or type(row_id) is not int or abs(row_id) >= 2**63:
+            raise _invalid("cursor", CURSOR_HINT)
+        return position
 
     def _url(self, row: Any, *, back: bool) -> str:
         payload = json.dumps([self.ordering, str(getattr(row, self.column)), row.pk, back])

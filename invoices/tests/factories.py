@@ -1,0 +1,27 @@
+"""Invoices for tests, built through the services."""
+
+from decimal import Decimal
+from typing import Any
+
+from audit.actors import SYSTEM
+from invoices.models import Invoice
+from invoices.services import Item, create_draft, issue_invoice
+from parties.models import Company, Customer
+from parties.tests.factories import make_customer
+
+
+def make_item(unit_price: str = "100", quantity: str = "1", vat_rate: str | None = None, **details: Any) -> Item:
+    """A line; at the company's rate unless another is given."""
+    rate = None if vat_rate is None else Decimal(vat_rate)
+    return Item(details.pop("description", "Work"), Decimal(quantity), Decimal(unit_price), rate, **details)
+
+
+def make_draft(company: Company, *items: Item, customer: Customer | None = None, **details: Any) -> Invoice:
+    """A draft of `company` with the given lines (one of 100.00 at its rate, where none is given)."""
+    buyer = customer or make_customer(company)
+    return create_draft(actor=SYSTEM, company=company, customer_id=buyer.pk, items=items or [make_item()], **details)
+
+
+def make_issued(company: Company, *items: Item, **details: Any) -> Invoice:
+    """An issued invoice of `company`."""
+    return issue_invoice(actor=SYSTEM, invoice_id=make_draft(company, *items, **details).pk)
