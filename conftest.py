@@ -38,6 +38,12 @@ def flush_around_append_only_tables() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def quick_password_hashing(settings: Any) -> None:
+    """Argon2 is slow on purpose; tests sign in hundreds of users."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
+@pytest.fixture(autouse=True)
 def triggers_checked(request: pytest.FixtureRequest) -> None:
     """Look at the triggers once, before anybody counts statements."""
     if {"db", "transactional_db"} & set(request.fixturenames):

@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group
 from django.db import models
-from django.db.models.functions import Now
 from django.utils.functional import cached_property
 
 from accounts.roles import Role, allows, allows_module
 from audit.actors import SYSTEM
 from audit.models import Recorded, RecordedHistory
 from audit.services import recording
+from core.database import DatabaseNow
 from parties.models import Company
 
 
@@ -147,7 +147,7 @@ class SignIn(models.Model):
     family = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
     current_token_id = models.CharField(max_length=64)
-    created_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=DatabaseNow())
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
 

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef
-from django.db.models.functions import Now
 from simple_history.manager import HistoricalQuerySet
 from simple_history.models import HistoricalRecords
 
 from audit.guards import Guard
+from core.database import DatabaseNow
 
 
 class Change(models.Model):
@@ -23,7 +23,7 @@ class Change(models.Model):
     action = models.CharField("command", max_length=60)
     actor_id = models.BigIntegerField(null=True)
     actor = models.CharField("performed by", max_length=254)
-    at = models.DateTimeField("performed at", db_default=Now())
+    at = models.DateTimeField("performed at", db_default=DatabaseNow())
     request_id = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=1000, blank=True)
 

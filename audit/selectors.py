@@ -29,6 +29,7 @@ class TimelineEntry:
     command: str
     old_values: Mapping[str, Any]
     new_values: Mapping[str, Any]
+    entry_id: int
     performed_by: str
     performed_at: datetime
     request_id: str
@@ -76,8 +77,12 @@ def timeline(model: type[Recorded], history: QuerySet[Any]) -> list[TimelineEntr
     `history` holds every version of each object in it, or else the first shown one appears without old values.
     """
     rows = list(history.select_related("change").order_by("id", "version"))
-    entries = list(_entries(model, rows))
-    return sorted(entries, key=lambda entry: (entry.performed_at, entry.entity_id, entry.version), reverse=True)
+    return newest_first(_entries(model, rows))
+
+
+def newest_first(entries: Iterable[TimelineEntry]) -> list[TimelineEntry]:
+    """The entries of one or several timelines in one order: by journal entry, the newest first."""
+    return sorted(entries, key=lambda entry: (-entry.entry_id, entry.entity_type, entry.entity_id))
 
 
 def _entries(model: type[Recorded], rows: Iterable[Any]) -> Iterator[TimelineEntry]:
@@ -95,6 +100,7 @@ def _entries(model: type[Recorded], rows: Iterable[Any]) -> Iterator[TimelineEnt
             command=change.action,
             old_values={name: old[name] for name in names if name in old},
             new_values={name: new[name] for name in names if name in new},
+            entry_id=change.pk,
             performed_by=change.actor,
             performed_at=change.at,
             request_id=change.request_id,

@@ -1,4 +1,29 @@
-from django.contrib import admin
-from django.urls import path
+"""The URL map. Everything below /api/ comes from the rooms' own urls.py."""
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from fintrack.views import health, home
+
+admin.site.site_header = "FinTrack"
+admin.site.site_title = "FinTrack"
+admin.site.index_title = "Books"
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("health", health, name="health"),
+    path("admin/", admin.site.urls),
+    path("swagger", RedirectView.as_view(pattern_name="docs"), name="swagger"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/", include("accounts.urls")),
+    path("api/", include("parties.urls")),
+    path("api/", include("invoices.urls")),
+    path("api/", include("payments.urls")),
+]
+
+handler400 = "fintrack.error_views.bad_request"
+handler404 = "fintrack.error_views.not_found"
+handler500 = "fintrack.error_views.server_error"

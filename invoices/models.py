@@ -1,14 +1,15 @@
 """Invoices, their lines, and the series their numbers come from."""
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now, Round
+from django.db.models.functions import Round
 
 from audit.guards import FrozenSince, FrozenWith, Guard
 from audit.models import Recorded, RecordedHistory
+from core.database import DatabaseNow
 from core.model_fields import (
     AMOUNT_DECIMALS,
     PRICE_BOUND,
@@ -76,7 +77,7 @@ class Invoice(Recorded):
     entry_count = models.PositiveIntegerField(default=0, editable=False)
     seller = models.JSONField(null=True, editable=False)
     buyer = models.JSONField(null=True, editable=False)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
     issued_at = models.DateTimeField(null=True, editable=False)
     cancelled_at = models.DateTimeField(null=True, editable=False)
 
@@ -154,9 +155,24 @@ class Invoice(Recorded):
     @property
     def vat_breakdown(self) -> list[VatBreakdown]:
         """Net and VAT per category and rate, from the lines."""
-        return breakdown_of(
-            [(line.vat_category, line.vat_rate, line.line_total, line.vat_amount) for line in self.lines.all()]
-        )
+        amounts = ((line.vat_category, line.vat_rate, line.line_total, line.vat_amount) for line in self.lines.all())
+        return breakdown_of(amounts, currency=self.currency)
+
+    @property
+    def buyer_name(self) -> str:
+        """The customer's name: as it was at issue, or as it is now on a draft."""
+        return self.customer_name if self.issued_at else self.customer.name
+
+    @property
+    def seller_details(self) -> dict[str, Any]:
+        """The company as it was at issue, or as it is now on a draft."""
+        details: dict[str, Any] = self.seller or self.company.seller_details()
+        return details
+
+    @property
+    def buyer_details(self) -> dict[str, Any]:
+        """The customer as it was at issue, or as it is now on a draft, with its id."""
+        return {"id": self.customer_id, **(self.buyer or self.customer.details())}
 
 
 class InvoiceLine(Recorded):

@@ -6,15 +6,21 @@ from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 
+from audit.selectors import TimelineEntry, newest_first, timeline
 from core.scope import CompanyMember, visible_to
 from invoices.lifecycle import Status
-from invoices.models import Invoice
+from invoices.models import Invoice, InvoiceLine
 from parties.models import Company
 
 
 def invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
     """The invoices of the user's companies, with what a list row shows."""
     return visible_to(user, Invoice.objects.select_related("company", "customer"))
+
+
+def invoice_references_of(user: CompanyMember) -> QuerySet[Invoice]:
+    """The invoices of the user's companies, with no more than a command needs to find one: id and company."""
+    return visible_to(user, Invoice.objects.only("id", "company_id"))
 
 
 def invoice_documents_of(user: CompanyMember) -> QuerySet[Invoice]:
@@ -55,6 +61,18 @@ def filtered_invoices(
     if overdue is not None:
         invoices = invoices.filter(_overdue() if overdue else ~_overdue())
     return invoices
+
+
+def invoice_timeline(invoice: Invoice) -> list[TimelineEntry]:
+    """What happened to an invoice, its lines and its payments, newest first."""
+    payment_model = Invoice.payments.rel.related_model  # type: ignore[attr-defined]
+    return newest_first(
+        [
+            *timeline(Invoice, Invoice.history.filter(id=invoice.pk)),
+            *timeline(InvoiceLine, InvoiceLine.history.filter(invoice_id=invoice.pk)),
+            *timeline(payment_model, payment_model.history.filter(invoice_id=invoice.pk)),
+        ]
+    )
 
 
 def _overdue() -> Q:

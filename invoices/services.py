@@ -264,7 +264,7 @@ def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) 
                 status=settled_status(invoice.total, ZERO),
                 issued_at=change.at,
                 customer_name=invoice.customer.name,
-                seller=invoice.company.details() | {"registrationNumber": invoice.company.registration_number},
+                seller=invoice.company.seller_details(),
                 buyer=invoice.customer.details(),
             )
     return invoice

@@ -6,7 +6,7 @@ sum to the document. With prices that include VAT the gross sum of a rate is exa
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -52,8 +52,9 @@ class LineTotals:
 
 @dataclass(frozen=True)
 class VatBreakdown:
-    """The sums of one VAT category and rate (EN 16931 BG-23)."""
+    """The sums of one VAT category and rate (EN 16931 BG-23), in `currency`."""
 
+    currency: str
     vat_category: str
     vat_rate: Decimal
     taxable_amount: Decimal
@@ -96,7 +97,8 @@ def document_totals(lines: Sequence[PricedLine], *, currency: str, prices_includ
         group = _group_totals([amounts[position] for position in positions], rate, decimals, prices_include_vat)
         line_totals.update(zip(positions, group, strict=True))
         taxable = sum((line.line_total for line in group), ZERO)
-        breakdown.append(VatBreakdown(category, rate, taxable, sum((line.vat_amount for line in group), ZERO)))
+        vat = sum((line.vat_amount for line in group), ZERO)
+        breakdown.append(VatBreakdown(currency, category, rate, taxable, vat))
 
     subtotal = sum((group.taxable_amount for group in breakdown), ZERO)
     vat_total = sum((group.vat_amount for group in breakdown), ZERO)
@@ -123,10 +125,10 @@ def _group_totals(
     return [LineTotals(net, vat_amount) for net, vat_amount in zip(amounts, vats, strict=True)]
 
 
-def breakdown_of(lines: Sequence[tuple[str, Decimal, Decimal, Decimal]]) -> list[VatBreakdown]:
+def breakdown_of(lines: Iterable[tuple[str, Decimal, Decimal, Decimal]], *, currency: str) -> list[VatBreakdown]:
     """The breakdown of stored lines, each (category, rate, net, VAT): they sum to it by construction."""
     sums: dict[tuple[str, Decimal], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for category, rate, net, vat in lines:
         sums[category, rate][0] += net
         sums[category, rate][1] += vat
-    return [VatBreakdown(category, rate, net, vat) for (category, rate), (net, vat) in sorted(sums.items())]
+    return [VatBreakdown(currency, category, rate, net, vat) for (category, rate), (net, vat) in sorted(sums.items())]

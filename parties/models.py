@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from audit.models import Recorded, RecordedHistory
+from core.database import DatabaseNow
 from core.model_fields import RateField
 
 
@@ -73,6 +74,10 @@ class Company(Party):
         """A company belongs to itself."""
         return int(self.pk)
 
+    def seller_details(self) -> dict[str, str]:
+        """The company as an issued document keeps it: the party and its registration number."""
+        return {**self.details(), "registrationNumber": self.registration_number}
+
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
         """The company's time zone."""
@@ -88,7 +93,7 @@ class Customer(Party):
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="customers")
     archived = models.BooleanField(default=False)
-    created_at = models.DateTimeField(db_default=models.functions.Now(), editable=False)
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
 
     history = RecordedHistory(indexed_fields=["company"])
 

@@ -3,6 +3,9 @@
 from itertools import count
 from typing import Any
 
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
+
 from accounts.models import User
 from accounts.services import create_user, grant_role
 from audit.actors import SYSTEM
@@ -25,3 +28,11 @@ def add_role(user: User, company: Company, role: str) -> User:
     """`user` with a role in one more company, its cached roles forgotten."""
     grant_role(actor=SYSTEM, user=user, company=company, role=role)
     return User.objects.get(pk=user.pk)
+
+
+def api_client(user: User | None = None) -> APIClient:
+    """A REST client signed in as `user` with a real access token; anonymous for None."""
+    client = APIClient()
+    if user is not None:
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")
+    return client

@@ -145,7 +145,8 @@ def install(cursor: Any, tables: list[RecordedTable]) -> None:
         )
         cursor.execute(
             "INSERT INTO sqlite_sequence (name, seq) SELECT %s, highest "
-            f"FROM (SELECT max(id) AS highest FROM {table.history}) WHERE highest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %s)",
+            f"FROM (SELECT max(id) AS highest FROM {table.history}) "
+            "WHERE highest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %s)",
             [table.table, table.table],
         )
 

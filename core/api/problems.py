@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import IntegrityError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, JsonResponse
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -135,7 +135,7 @@ def _camel_path(path: str) -> str:
     return ".".join(camel_case(part) for part in path.split("."))
 
 
-def problem_response(request: HttpRequest, *, status: int, code: str, detail: str) -> JsonResponse:
+def problem_response(*, status: int, code: str, detail: str) -> JsonResponse:
     """A problem document outside DRF: for Django's own 400, 404 and 500 pages under /api."""
     body = problem(status=status, code=code, title=HTTPStatus(status).phrase, detail=detail)
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE)

@@ -1,6 +1,8 @@
-"""The base of every endpoint: scoping to the caller's companies, permissions, filters, ETags and caching."""
+"""The base of every endpoint: scoping to the caller's companies, permissions, filters, versions, ETags, caching."""
 
-from typing import Any, ClassVar
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
 
 from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
@@ -10,10 +12,29 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from core.api.pagination import PAGE_PARAMETERS, KeysetPagination
-from core.errors import NotFound, PermissionDenied
+from core.errors import DomainError, NotFound, PermissionDenied, StaleVersion
+
+ENTITY_TAG = re.compile(r'"([0-9]{1,9})"')
+VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
-class ScopedViewSet(GenericViewSet[Any]):
+class VersionRequired(DomainError):
+    """An edit must say which version it is about, or it could undo somebody else's."""
+
+    status = 428
+    code = "version_required"
+    title = "Which version?"
+    default_detail = "Send the version that you read, in the body (or ?version=), or as If-Match."
+
+
+class PreconditionFailed(StaleVersion):
+    """The If-Match header names another version than the current one."""
+
+    status = 412
+    code = "precondition_failed"
+
+
+class ScopedViewSet(GenericViewSet):
     """An endpoint over rows that belong to companies.
 
     A leaf names its selector (`visible`), the permission of each action, its filters and serializers, and calls one
@@ -22,10 +43,10 @@ class ScopedViewSet(GenericViewSet[Any]):
     """
 
     required_permissions: ClassVar[dict[str, str]] = {}
-    filter_serializers: ClassVar[dict[str, type[Serializer[Any]]]] = {}
+    filter_serializers: ClassVar[dict[str, type[Serializer]]] = {}
     pagination_class = KeysetPagination
     default_ordering = "-createdAt"
-    lookup_url_kwarg = "id"
+    version_is_precondition = False
 
     def visible(self) -> QuerySet[Any]:
         """The rows that exist for the caller."""
@@ -41,20 +62,66 @@ class ScopedViewSet(GenericViewSet[Any]):
         if not self.request.user.may(self.permission, company_id):
             raise PermissionDenied
 
-    def scoped_object(self, queryset: QuerySet[Any] | None = None) -> Any:
+    def scoped_object(self, rows: QuerySet[Any] | None = None) -> Any:
         """The row of the URL, if it exists for the caller and they may. Raises NotFound, PermissionDenied."""
-        rows = self.visible() if queryset is None else queryset
-        row = rows.filter(pk=self.kwargs["id"]).first()
+        row = (self.visible() if rows is None else rows).filter(pk=self.kwargs["id"]).first()
         if row is None:
             raise NotFound
         self.require(row.company_id)
         return row
 
-    def body(self) -> dict[str, Any]:
+    def company_of_body(self, company_for: Callable[[Any, int | None], Any]) -> Any:
+        """The company that the body names (or the caller's only one), where the caller may do this.
+
+        Looked up before the rest of the body is read: what does not exist for the caller comes before what is wrong.
+        """
+        self.require()
+        data = self.request.data
+        named = data.get("companyId") if isinstance(data, dict) else None
+        company = company_for(self.request.user, named if type(named) is int else None)
+        self.require(company.pk)
+        return company
+
+    def body(self, serializer_class: type[Serializer] | None = None) -> dict[str, Any]:
         """The validated body of the request, in snake_case."""
-        serializer = self.get_serializer(data=self.request.data)
+        serializer = (serializer_class or self.get_serializer_class())(
+            data=self.request.data, context=self.get_serializer_context()
+        )
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+    def stated_version(self, version: int | None, *, required: bool = False) -> int | None:
+        """The version the caller read: that of If-Match, or else `version`. Raises VersionRequired where none is."""
+        header = self.request.headers.get("If-Match")
+        if header is not None:
+            match = ENTITY_TAG.fullmatch(header.strip())
+            if match is None:
+                raise ValidationError({"If-Match": ['Send the ETag as it came, for example "3".']}, code="invalid_etag")
+            self.version_is_precondition = True
+            return int(match.group(1))
+        if version is None and required:
+            raise VersionRequired
+        return version
+
+    def query_version(self) -> int | None:
+        """The version of ``?version=``."""
+        text = self.request.query_params.get("version")
+        if text is None:
+            return None
+        if not VERSION.fullmatch(text):
+            raise ValidationError({"version": ["Give a whole number from 1."]}, code="invalid_parameter")
+        return int(text)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """A stale version is a 412 where it came as If-Match, else a 409."""
+        if isinstance(exc, StaleVersion) and self.version_is_precondition:
+            exc = PreconditionFailed(
+                current_version=exc.current_version,
+                changed_by=exc.changed_by,
+                changed_at=exc.changed_at,
+                changes=exc.changes,
+            )
+        return super().handle_exception(exc)
 
     def filters(self) -> dict[str, Any]:
         """The validated query parameters of a list. Raises a 400 for an unknown one or a malformed value."""
@@ -62,33 +129,34 @@ class ScopedViewSet(GenericViewSet[Any]):
         parameters = {
             name: self.request.query_params[name] for name in self.request.query_params if name not in PAGE_PARAMETERS
         }
-        known = serializer_class(context=self.get_serializer_context()).fields if serializer_class else {}
+        if serializer_class is None:
+            known: list[str] = []
+        else:
+            serializer = serializer_class(data=parameters, context=self.get_serializer_context())
+            known = list(serializer.fields)
         unknown = [name for name in parameters if name not in known]
         if unknown:
-            message = f"There is no such parameter; known are: {', '.join([*known, *sorted(PAGE_PARAMETERS)])}."
-            raise ValidationError({unknown[0]: [message]}, code="unknown_parameter")
+            self._refuse_parameter(unknown[0], [*known, *sorted(PAGE_PARAMETERS)])
         if serializer_class is None:
             return {}
-        serializer = serializer_class(data=parameters, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
-    def page(self, queryset: QuerySet[Any], serializer_class: type[Serializer[Any]]) -> Response:
-        """One page of `queryset`."""
-        rows = self.paginate_queryset(queryset)
-        return self.get_paginated_response(
-            serializer_class(rows, many=True, context=self.get_serializer_context()).data
-        )
+    def page(self, rows: QuerySet[Any], serializer_class: type[Serializer]) -> Response:
+        """One page of `rows`."""
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(serializer_class(page, many=True).data)
 
-    def document(self, data: dict[str, Any], *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    def document(self, data: Any, *, status: int = 200, version: int | None = None) -> Response:
         """A reply about one document: its version is the ETag."""
-        response = Response(data, status=status, headers=headers)
-        if "version" in data:
-            response["ETag"] = f'"{data["version"]}"'
-        return response
+        return Response(data, status=status, headers={"ETag": f'"{version or data["version"]}"'})
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Business data is not for caches."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response.setdefault("Cache-Control", "no-store")
         return response
+
+    def _refuse_parameter(self, name: str, known: list[str]) -> NoReturn:
+        message = f"There is no such parameter here; known are: {', '.join(known)}."
+        raise ValidationError({name: [message]}, code="unknown_parameter")

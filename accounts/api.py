@@ -1,0 +1,170 @@
+"""Signing in, and who is signed in."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from accounts.models import User
+from accounts.roles import Role, leading_role
+from accounts.services import TokenPair, create_user, refresh_sign_in, sign_in, sign_out
+from core.api.fields import TextField
+from core.api.serializers import CamelCaseSerializer
+from core.errors import PermissionDenied
+from core.permissions import PUBLIC, SIGNED_IN
+from parties.selectors import CompanyUnknown, companies_of
+
+
+class SignInSerializer(CamelCaseSerializer):
+    """E-mail and password."""
+
+    email = TextField(max_length=254)
+    password = serializers.CharField(max_length=200, trim_whitespace=False, style={"input_type": "password"})
+
+
+class RefreshTokenSerializer(CamelCaseSerializer):
+    """A refresh token."""
+
+    refresh = serializers.CharField(max_length=4000)
+
+
+class MembershipSerializer(CamelCaseSerializer):
+    """A role in a company."""
+
+    company_id = serializers.IntegerField()
+    role = serializers.ChoiceField(Role.choices)
+
+
+class SignedInUserSerializer(CamelCaseSerializer):
+    """Who is signed in, and the roles held where."""
+
+    id = serializers.IntegerField()
+    email = serializers.CharField()
+    full_name = serializers.CharField()
+    role = serializers.ChoiceField(
+        Role.choices, allow_null=True, help_text="The first of Admin, Finance, Auditor, Viewer."
+    )
+    roles = serializers.ListField(child=serializers.ChoiceField(Role.choices))
+    memberships = MembershipSerializer(many=True)
+    is_superuser = serializers.BooleanField()
+
+
+class TokenPairSerializer(SignedInUserSerializer):
+    """Access and refresh token; the old refresh token dies when it is used."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+    expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
+
+
+class RegistrationSerializer(CamelCaseSerializer):
+    """A new user and the role held in each of the companies."""
+
+    email = TextField(max_length=254)
+    password = serializers.CharField(max_length=200, trim_whitespace=False, style={"input_type": "password"})
+    role = TextField(max_length=20)
+    full_name = TextField(max_length=200, required=False, allow_blank=True)
+    company_ids = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        allow_empty=False,
+        max_length=100,
+        help_text="Default: all of yours.",
+    )
+
+
+class RegisteredUserSerializer(CamelCaseSerializer):
+    """The user that was made."""
+
+    id = serializers.IntegerField()
+    email = serializers.CharField()
+    role = serializers.ChoiceField(Role.choices)
+
+
+class SignInViewSet(ViewSet):
+    """Signing in and out. No sign-in is needed, and a stale Authorization header does not stand in the way."""
+
+    authentication_classes: list[Any] = []
+    required_permissions = {"sign_in": PUBLIC, "refresh": PUBLIC, "sign_out": PUBLIC}
+
+    @extend_schema(operation_id="signIn", request=SignInSerializer, responses=TokenPairSerializer, tags=["auth"])
+    def sign_in(self, request: Request) -> Response:
+        """Sign in with e-mail and password."""
+        return _token_reply(sign_in(**_valid(SignInSerializer, request)))
+
+    @extend_schema(
+        operation_id="refreshTokens", request=RefreshTokenSerializer, responses=TokenPairSerializer, tags=["auth"]
+    )
+    def refresh(self, request: Request) -> Response:
+        """A new pair of tokens. The refresh token is good once: a second use ends the whole sign-in."""
+        return _token_reply(refresh_sign_in(token=_valid(RefreshTokenSerializer, request)["refresh"]))
+
+    @extend_schema(operation_id="signOut", request=RefreshTokenSerializer, responses={204: None}, tags=["auth"])
+    def sign_out(self, request: Request) -> Response:
+        """End the sign-in that the refresh token belongs to."""
+        sign_out(token=_valid(RefreshTokenSerializer, request)["refresh"])
+        return Response(status=204)
+
+
+class AccountViewSet(ViewSet):
+    """The signed-in user, and making further users."""
+
+    required_permissions = {"me": SIGNED_IN, "register": "accounts.add_user"}
+
+    @extend_schema(operation_id="getSignedInUser", responses=SignedInUserSerializer, tags=["auth"])
+    def me(self, request: Request) -> Response:
+        """Who is signed in, with the role in each company."""
+        return Response(SignedInUserSerializer(_description(request.user)).data, headers={"Cache-Control": "no-store"})
+
+    @extend_schema(
+        operation_id="registerUser",
+        request=RegistrationSerializer,
+        responses={201: RegisteredUserSerializer},
+        tags=["auth"],
+    )
+    def register(self, request: Request) -> Response:
+        """Make a user in companies where you are Admin."""
+        if not request.user.may("accounts.add_user"):
+            raise PermissionDenied
+        data = _valid(RegistrationSerializer, request)
+        companies = list(companies_of(request.user))
+        wanted = set(data.get("company_ids") or [company.pk for company in companies])
+        if not wanted <= {company.pk for company in companies}:
+            raise CompanyUnknown(field="company_ids")
+        if not all(request.user.may("accounts.add_user", company_id) for company_id in wanted):
+            raise PermissionDenied
+        user = create_user(
+            actor=request.user,
+            email=data["email"],
+            password=data["password"],
+            full_name=data.get("full_name", ""),
+            memberships={company: data["role"] for company in companies if company.pk in wanted},
+        )
+        return Response({"id": user.pk, "email": user.email, "role": data["role"]}, status=201)
+
+
+def _valid(serializer_class: type[CamelCaseSerializer], request: Request) -> dict[str, Any]:
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _description(user: User) -> dict[str, Any]:
+    return {
+        "id": user.pk,
+        "email": user.email,
+        "full_name": user.full_name,
+        "role": leading_role(user.roles),
+        "roles": [role.value for role in Role if role in user.roles],
+        "memberships": [{"company_id": company, "role": role} for company, role in user.roles_by_company.items()],
+        "is_superuser": user.is_superuser,
+    }
+
+
+def _token_reply(pair: TokenPair) -> Response:
+    tokens = {"access": pair.access, "refresh": pair.refresh, "expires_in": pair.expires_in}
+    data = TokenPairSerializer(_description(pair.user) | tokens).data
+    return Response(data, headers={"Cache-Control": "no-store"})

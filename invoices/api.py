@@ -1,0 +1,339 @@
+"""Invoices over REST: drafts, issue, reading. Their payments are read here and made in the payments room."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit.api import TimelineEntrySerializer
+from core.api.fields import ExactDecimalField, MoneyField, TextField
+from core.api.serializers import CamelCaseSerializer
+from core.api.viewsets import ScopedViewSet
+from invoices.lifecycle import Status
+from invoices.models import Invoice
+from invoices.selectors import (
+    filtered_invoices,
+    invoice_documents_of,
+    invoice_references_of,
+    invoice_timeline,
+    invoices_of,
+)
+from invoices.services import Item, create_draft, create_quick_draft, delete_draft, issue_invoice, update_draft
+from invoices.totals import VatCategory
+from parties.selectors import company_for
+
+
+class ItemSerializer(CamelCaseSerializer):
+    """A line as somebody writes it. Without a rate it takes the company's."""
+
+    id = serializers.IntegerField(required=False, help_text="In PATCH: the line that stays this line.")
+    description = TextField(max_length=1000)
+    qty = ExactDecimalField(decimals=6, source="quantity")
+    unit_price = ExactDecimalField(decimals=6)
+    vat_rate = ExactDecimalField(decimals=4, required=False, help_text="A fraction: 0.15 is 15 %.")
+    vat_category = serializers.ChoiceField(VatCategory.choices, required=False)
+
+
+class DraftSerializer(CamelCaseSerializer):
+    """A new draft."""
+
+    company_id = serializers.IntegerField(required=False, help_text="May be left out by a member of one company.")
+    customer_id = serializers.IntegerField()
+    issue_date = serializers.DateField(required=False, help_text="Today where absent.")
+    due_date = serializers.DateField(required=False, help_text="After the company's payment days where absent.")
+    currency = TextField(max_length=3, required=False, help_text="ISO 4217; the company's where absent.")
+    prices_include_vat = serializers.BooleanField(required=False)
+    items = ItemSerializer(many=True, required=False)
+
+
+class QuickDraftSerializer(CamelCaseSerializer):
+    """A draft in one line: a customer's name and the total to pay, VAT included."""
+
+    company_id = serializers.IntegerField(required=False, help_text="May be left out by a member of one company.")
+    customer_name = TextField(max_length=200)
+    amount = ExactDecimalField(decimals=6)
+    due_date = serializers.DateField()
+    status = serializers.ChoiceField([("Pending", "Pending"), ("Draft", "Draft")], required=False)
+    vat_rate = ExactDecimalField(decimals=4, required=False)
+
+
+class DraftChangeSerializer(CamelCaseSerializer):
+    """What is to change of a draft, and the version it was read in. `items` replaces the lines."""
+
+    customer_id = serializers.IntegerField(required=False)
+    issue_date = serializers.DateField(required=False)
+    due_date = serializers.DateField(required=False)
+    currency = TextField(max_length=3, required=False)
+    prices_include_vat = serializers.BooleanField(required=False)
+    items = ItemSerializer(many=True, required=False)
+    version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
+
+
+class IssueSerializer(CamelCaseSerializer):
+    """The version that the caller read, where they care."""
+
+    version = serializers.IntegerField(required=False, min_value=1)
+
+
+class LineSerializer(CamelCaseSerializer):
+    """A line with its amounts."""
+
+    id = serializers.IntegerField()
+    description = serializers.CharField()
+    qty = ExactDecimalField(decimals=6, source="quantity")
+    unit_price = ExactDecimalField(decimals=6)
+    vat_category = serializers.ChoiceField(VatCategory.choices)
+    vat_rate = ExactDecimalField(decimals=4)
+    line_total = MoneyField(help_text="Net.")
+    vat_amount = MoneyField()
+    line_gross = MoneyField()
+
+
+class LedgerEntrySerializer(CamelCaseSerializer):
+    """A movement of money: positive for a payment, negative for a refund or a reversal."""
+
+    id = serializers.IntegerField()
+    kind = serializers.CharField()
+    amount = MoneyField()
+    currency = serializers.CharField()
+    method = serializers.CharField()
+    reference = serializers.CharField()
+    paid_at = serializers.DateTimeField()
+    captured_at = serializers.DateTimeField(source="change.at")
+    captured_by = serializers.CharField(source="change.actor")
+    reversed_payment_id = serializers.IntegerField(source="reverses_id", allow_null=True)
+    reason = serializers.CharField()
+    is_refund = serializers.BooleanField()
+
+
+class PartyDetailsSerializer(CamelCaseSerializer):
+    """A party as it stands on the document."""
+
+    name = serializers.CharField()
+    vat_number = serializers.CharField()
+    email = serializers.CharField()
+    phone = serializers.CharField()
+    address_line_1 = serializers.CharField()
+    address_line_2 = serializers.CharField()
+    city = serializers.CharField()
+    postal_code = serializers.CharField()
+    country_code = serializers.CharField()
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """The details, which are kept under the API's names already."""
+        return dict(instance)
+
+
+class SellerSerializer(PartyDetailsSerializer):
+    """The company that bills."""
+
+    registration_number = serializers.CharField()
+
+
+class BuyerSerializer(PartyDetailsSerializer):
+    """The customer that is billed."""
+
+    id = serializers.IntegerField()
+
+
+class InvoiceRowSerializer(CamelCaseSerializer):
+    """An invoice in a list."""
+
+    id = serializers.IntegerField()
+    company_id = serializers.IntegerField()
+    invoice_number = serializers.CharField(source="number", allow_null=True, help_text="Given at issue.")
+    customer_id = serializers.IntegerField()
+    customer_name = serializers.CharField(source="buyer_name")
+    status = serializers.ChoiceField(Status.choices)
+    currency = serializers.CharField()
+    total = MoneyField()
+    paid = MoneyField()
+    outstanding = MoneyField(source="still_owed")
+    issue_date = serializers.DateField()
+    due_date = serializers.DateField()
+    is_overdue = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+
+
+class VatBreakdownSerializer(CamelCaseSerializer):
+    """Net and VAT of one category and rate."""
+
+    vat_category = serializers.ChoiceField(VatCategory.choices)
+    vat_rate = ExactDecimalField(decimals=4)
+    taxable_amount = MoneyField()
+    vat_amount = MoneyField()
+
+
+class InvoiceSerializer(InvoiceRowSerializer):
+    """An invoice, whole. Seller and buyer are those of the moment of issue."""
+
+    prices_include_vat = serializers.BooleanField()
+    subtotal = MoneyField()
+    vat_total = MoneyField()
+    vat_breakdown = VatBreakdownSerializer(many=True)
+    seller = SellerSerializer(source="seller_details")
+    customer = BuyerSerializer(source="buyer_details")
+    items = LineSerializer(many=True, source="lines.all")
+    payments = LedgerEntrySerializer(many=True, source="payments.all")
+    issued_at = serializers.DateTimeField(allow_null=True)
+
+
+class QuickInvoiceSerializer(InvoiceSerializer):
+    """An invoice made by the quick form."""
+
+    amount = MoneyField(source="total")
+
+
+class InvoiceStateSerializer(CamelCaseSerializer):
+    """Where an invoice stands after a command."""
+
+    id = serializers.IntegerField()
+    invoice_number = serializers.CharField(source="number", allow_null=True)
+    status = serializers.ChoiceField(Status.choices)
+    currency = serializers.CharField()
+    total = MoneyField()
+    paid = MoneyField()
+    outstanding = MoneyField(source="still_owed")
+    version = serializers.IntegerField()
+
+
+class InvoiceFilterSerializer(CamelCaseSerializer):
+    """Filters of the list of invoices."""
+
+    status = serializers.ChoiceField(Status.choices, required=False)
+    customer_id = serializers.IntegerField(required=False)
+    company_id = serializers.IntegerField(required=False)
+    currency = TextField(max_length=3, required=False)
+    overdue = serializers.BooleanField(required=False, allow_null=True, default=None)
+    issue_date_from = serializers.DateField(required=False)
+    issue_date_to = serializers.DateField(required=False)
+    due_date_from = serializers.DateField(required=False)
+    due_date_to = serializers.DateField(required=False)
+    total_min = ExactDecimalField(decimals=4, required=False)
+    total_max = ExactDecimalField(decimals=4, required=False)
+
+
+class InvoiceTimelineSerializer(CamelCaseSerializer):
+    """Everything that ever happened to an invoice, its lines and payments, newest first."""
+
+    results = TimelineEntrySerializer(many=True)
+
+
+class InvoiceViewSet(ScopedViewSet):
+    """The invoices of your companies."""
+
+    required_permissions = {
+        "list": "invoices.view_invoice",
+        "retrieve": "invoices.view_invoice",
+        "history": "invoices.view_invoice",
+        "create": "invoices.add_invoice",
+        "partial_update": "invoices.change_invoice",
+        "destroy": "invoices.delete_invoice",
+        "issue": "invoices.issue_invoice",
+    }
+    serializer_class = InvoiceSerializer
+    filter_serializers = {"list": InvoiceFilterSerializer}
+    orderings = {
+        "createdAt": "created_at",
+        "issueDate": "issue_date",
+        "dueDate": "due_date",
+        "total": "total",
+        "outstanding": "outstanding",
+        "customerName": "customer_name",
+    }
+
+    def visible(self) -> QuerySet[Invoice]:
+        """The caller's invoices."""
+        return invoices_of(self.request.user)
+
+    @extend_schema(operation_id="listInvoices", tags=["invoices"], parameters=[InvoiceFilterSerializer])
+    def list(self, request: Request) -> Response:
+        """Invoices, newest first."""
+        self.require()
+        return self.page(filtered_invoices(self.visible(), **self.filters()), InvoiceRowSerializer)
+
+    @extend_schema(
+        operation_id="createInvoice",
+        tags=["invoices"],
+        request=PolymorphicProxySerializer(
+            component_name="NewInvoice",
+            serializers=[DraftSerializer, QuickDraftSerializer],
+            resource_type_field_name=None,
+        ),
+        responses={201: InvoiceSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        """Make a draft: with customerId and items, or by the quick form with customerName and amount."""
+        company = self.company_of_body(company_for)
+        if isinstance(request.data, dict) and "customerName" in request.data:
+            return self._create_by_quick_form(company)
+        data = self.body(DraftSerializer)
+        data.pop("company_id", None)
+        items = _items(data.pop("items", []))
+        invoice = create_draft(actor=request.user, company=company, items=items, **data)
+        return self._reply(invoice, InvoiceSerializer, status=201)
+
+    def _create_by_quick_form(self, company: Any) -> Response:
+        data = self.body(QuickDraftSerializer)
+        data.pop("company_id", None)
+        data.pop("status", None)
+        invoice = create_quick_draft(actor=self.request.user, company=company, **data)
+        return self._reply(invoice, QuickInvoiceSerializer, status=201)
+
+    @extend_schema(operation_id="getInvoice", tags=["invoices"])
+    def retrieve(self, request: Request, id: int) -> Response:
+        """One invoice with its lines, VAT breakdown and payments."""
+        invoice = self.scoped_object(invoice_documents_of(request.user))
+        return self.document(InvoiceSerializer(invoice).data)
+
+    @extend_schema(operation_id="updateInvoice", tags=["invoices"], request=DraftChangeSerializer)
+    def partial_update(self, request: Request, id: int) -> Response:
+        """Change a draft."""
+        invoice = self.scoped_object(invoice_references_of(request.user))
+        data = self.body(DraftChangeSerializer)
+        version = self.stated_version(data.pop("version", None), required=True)
+        if "items" in data:
+            data["items"] = _items(data["items"])
+        invoice = update_draft(actor=request.user, invoice_id=invoice.pk, version=version, **data)
+        return self._reply(invoice, InvoiceSerializer)
+
+    @extend_schema(
+        operation_id="deleteInvoice",
+        tags=["invoices"],
+        parameters=[OpenApiParameter("version", int, description="Or If-Match; one of them is needed.")],
+        responses={204: None},
+    )
+    def destroy(self, request: Request, id: int) -> Response:
+        """Delete a draft."""
+        invoice = self.scoped_object(invoice_references_of(request.user))
+        version = self.stated_version(self.query_version(), required=True)
+        delete_draft(actor=request.user, invoice_id=invoice.pk, version=version)
+        return Response(status=204)
+
+    @extend_schema(
+        operation_id="issueInvoice", tags=["invoices"], request=IssueSerializer, responses=InvoiceStateSerializer
+    )
+    def issue(self, request: Request, id: int) -> Response:
+        """Issue a draft: it gets its number and is frozen."""
+        invoice = self.scoped_object(invoice_references_of(request.user))
+        version = self.stated_version(self.body(IssueSerializer).get("version"))
+        invoice = issue_invoice(actor=request.user, invoice_id=invoice.pk, version=version)
+        return self.document(InvoiceStateSerializer(invoice).data)
+
+    @extend_schema(operation_id="getInvoiceHistory", tags=["invoices"], responses=InvoiceTimelineSerializer)
+    def history(self, request: Request, id: int) -> Response:
+        """Who changed what, when and why: the invoice, its lines and its payments, newest first."""
+        invoice = self.scoped_object()
+        return Response(InvoiceTimelineSerializer({"results": invoice_timeline(invoice)}).data)
+
+    def _reply(self, invoice: Invoice, serializer_class: type[InvoiceSerializer], *, status: int = 200) -> Response:
+        document = invoice_documents_of(self.request.user).get(pk=invoice.pk)
+        return self.document(serializer_class(document).data, status=status)
+
+
+def _items(rows: Any) -> list[Item]:
+    return [Item(**row) for row in rows]

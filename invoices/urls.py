@@ -1,0 +1,16 @@
+"""Routes of the invoices room, below /api/."""
+
+from django.urls import path
+
+from invoices.api import InvoiceViewSet
+
+urlpatterns = [
+    path("invoices", InvoiceViewSet.as_view({"get": "list", "post": "create"}), name="invoices"),
+    path(
+        "invoices/<int:id>",
+        InvoiceViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="invoice",
+    ),
+    path("invoices/<int:id>/issue", InvoiceViewSet.as_view({"post": "issue"}), name="invoice-issue"),
+    path("invoices/<int:id>/history", InvoiceViewSet.as_view({"get": "history"}), name="invoice-history"),
+]

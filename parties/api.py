@@ -1,0 +1,151 @@
+"""Companies and customers over REST."""
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.api.fields import ExactDecimalField, TextField
+from core.api.serializers import CamelCaseSerializer
+from core.api.viewsets import ScopedViewSet
+from parties.models import Company, Customer
+from parties.selectors import companies_of, company_for, customers_of
+from parties.services import create_customer, delete_customer, update_customer
+
+
+class PartySerializer(CamelCaseSerializer):
+    """The details that an invoice says of a party."""
+
+    name = TextField(max_length=200)
+    vat_number = TextField(max_length=30, required=False, allow_blank=True)
+    email = TextField(max_length=254, required=False, allow_blank=True)
+    phone = TextField(max_length=40, required=False, allow_blank=True)
+    address_line_1 = TextField(max_length=200, required=False, allow_blank=True)
+    address_line_2 = TextField(max_length=200, required=False, allow_blank=True)
+    city = TextField(max_length=100, required=False, allow_blank=True)
+    postal_code = TextField(max_length=20, required=False, allow_blank=True)
+    country_code = TextField(max_length=2, required=False, allow_blank=True, help_text="ISO 3166-1, two letters.")
+
+
+class CompanySerializer(PartySerializer):
+    """A company that bills."""
+
+    id = serializers.IntegerField(read_only=True)
+    registration_number = TextField(max_length=50)
+    currency = TextField(max_length=3, help_text="ISO 4217.")
+    time_zone = TextField(max_length=50)
+    default_vat_rate = ExactDecimalField(decimals=4)
+    payment_days = serializers.IntegerField()
+    version = serializers.IntegerField(read_only=True)
+
+
+class CustomerSerializer(PartySerializer):
+    """A customer."""
+
+    id = serializers.IntegerField(read_only=True)
+    company_id = serializers.IntegerField(required=False, help_text="May be left out by a member of one company.")
+    archived = serializers.BooleanField(required=False, help_text="An archived customer gets no new invoices.")
+    created_at = serializers.DateTimeField(read_only=True)
+    version = serializers.IntegerField(read_only=True)
+
+
+class CustomerChangeSerializer(PartySerializer):
+    """What is to change of a customer, and the version it was read in."""
+
+    name = TextField(max_length=200, required=False)
+    archived = serializers.BooleanField(required=False)
+    version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
+
+
+class CustomerFilterSerializer(CamelCaseSerializer):
+    """Filters of the list of customers."""
+
+    company_id = serializers.IntegerField(required=False)
+    archived = serializers.BooleanField(required=False)
+    search = TextField(max_length=200, required=False, help_text="Part of the name.")
+
+
+class CompanyViewSet(ScopedViewSet):
+    """The companies you belong to."""
+
+    required_permissions = {"list": "parties.view_company", "retrieve": "parties.view_company"}
+    serializer_class = CompanySerializer
+    orderings = {"name": "name"}
+    default_ordering = "name"
+
+    def visible(self) -> QuerySet[Company]:
+        """The caller's companies."""
+        return companies_of(self.request.user)
+
+    @extend_schema(operation_id="listCompanies", tags=["companies"])
+    def list(self, request: Request) -> Response:
+        """Your companies."""
+        self.require()
+        self.filters()
+        return self.page(self.visible(), CompanySerializer)
+
+    @extend_schema(operation_id="getCompany", tags=["companies"])
+    def retrieve(self, request: Request, id: int) -> Response:
+        """One company."""
+        return self.document(CompanySerializer(self.scoped_object()).data)
+
+
+class CustomerViewSet(ScopedViewSet):
+    """The customers of your companies."""
+
+    required_permissions = {
+        "list": "parties.view_customer",
+        "retrieve": "parties.view_customer",
+        "create": "parties.add_customer",
+        "partial_update": "parties.change_customer",
+        "destroy": "parties.delete_customer",
+    }
+    serializer_class = CustomerSerializer
+    filter_serializers = {"list": CustomerFilterSerializer}
+    orderings = {"createdAt": "created_at", "name": "name"}
+
+    def visible(self) -> QuerySet[Customer]:
+        """The caller's customers."""
+        return customers_of(self.request.user)
+
+    @extend_schema(operation_id="listCustomers", tags=["customers"], parameters=[CustomerFilterSerializer])
+    def list(self, request: Request) -> Response:
+        """Customers, newest first."""
+        self.require()
+        filters = self.filters()
+        customers = self.visible()
+        if "search" in filters:
+            customers = customers.filter(name__icontains=filters.pop("search"))
+        return self.page(customers.filter(**filters), CustomerSerializer)
+
+    @extend_schema(operation_id="createCustomer", tags=["customers"], responses={201: CustomerSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a customer."""
+        company = self.company_of_body(company_for)
+        data = self.body()
+        data.pop("company_id", None)
+        customer = create_customer(actor=request.user, company=company, **data)
+        return self.document(CustomerSerializer(customer).data, status=201)
+
+    @extend_schema(operation_id="getCustomer", tags=["customers"])
+    def retrieve(self, request: Request, id: int) -> Response:
+        """One customer."""
+        return self.document(CustomerSerializer(self.scoped_object()).data)
+
+    @extend_schema(operation_id="updateCustomer", tags=["customers"], request=CustomerChangeSerializer)
+    def partial_update(self, request: Request, id: int) -> Response:
+        """Change a customer. Issued documents keep the details they were issued with."""
+        customer = self.scoped_object()
+        data = self.body(CustomerChangeSerializer)
+        version = self.stated_version(data.pop("version", None), required=True)
+        customer = update_customer(actor=request.user, customer_id=customer.pk, version=version, **data)
+        return self.document(CustomerSerializer(customer).data)
+
+    @extend_schema(operation_id="deleteCustomer", tags=["customers"], responses={204: None})
+    def destroy(self, request: Request, id: int) -> Response:
+        """Delete a customer that no document names; archive the others."""
+        customer = self.scoped_object()
+        version = self.stated_version(self.query_version(), required=False)
+        delete_customer(actor=request.user, customer_id=customer.pk, version=version)
+        return Response(status=204)

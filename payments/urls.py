@@ -1,0 +1,11 @@
+"""Routes of the payments room, below /api/."""
+
+from django.urls import path
+
+from payments.api import PaymentViewSet
+
+urlpatterns = [
+    path("invoices/<int:id>/payments", PaymentViewSet.as_view({"post": "apply"}), name="invoice-payments"),
+    path("payments", PaymentViewSet.as_view({"get": "list"}), name="payments"),
+    path("payments/<int:id>", PaymentViewSet.as_view({"get": "retrieve"}), name="payment"),
+]
