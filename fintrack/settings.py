@@ -34,15 +34,20 @@ def secret(name: str, development_value: str) -> str:
     return value
 
 
+def names(name: str, default: list[str]) -> list[str]:
+    """The comma-separated list `name`, blanks around its items ignored."""
+    return [item.strip() for item in env.list(name, default=default) if item.strip()]
+
+
 SECRET_KEY = secret("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
 JWT_SIGNING_KEY = secret("JWT_SIGNING_KEY", DEVELOPMENT_JWT_SIGNING_KEY)
 if JWT_SIGNING_KEY == SECRET_KEY:
     raise ImproperlyConfigured("JWT_SIGNING_KEY must differ from SECRET_KEY.")
 
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+ALLOWED_HOSTS = names("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if not DEBUG and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
     raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that FinTrack answers for (and not *).")
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
     "fintrack",
@@ -94,7 +99,12 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
+# The default is no URL: a checkout's path may hold characters that mean something in one (#, %, +).
+DATABASES = {
+    "default": env.db_url("DATABASE_URL")
+    if env.str("DATABASE_URL", default="")
+    else {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / "db.sqlite3")}
+}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE takes the write lock when a transaction begins, so that no reader has to be upgraded (and
     # refused) later; recursive_triggers makes REPLACE fire the DELETE triggers; trusted_schema lets the

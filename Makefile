@@ -1,0 +1,97 @@
+# Daily commands. `make help` lists them. GNU make and Python 3.11 or newer are all that they need.
+
+PYTHON ?= python3
+PORT ?= 8000
+DATABASE_URL ?=
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+ADDRESS := http://127.0.0.1:$(PORT)
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+SCHEMA := docs/openapi.yaml
+# Checks look at no data: an empty database in memory, whatever the environment says.
+NO_DATA := DATABASE_URL=sqlite://:memory:
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test test-sqlite test-postgresql check lint types schema-check openapi format audit lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+run: .venv/.runtime ## install, migrate, make the demo data once, and serve on http://127.0.0.1:8000 (PORT= changes it)
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) demo --if-empty --address $(ADDRESS)
+	@echo "Serving on $(ADDRESS) (stop with Ctrl-C)"
+	@$(MANAGE) runserver 127.0.0.1:$(PORT)
+
+demo: .venv/.runtime ## make the demo companies in the database and list their sign-ins
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) demo --address $(ADDRESS)
+
+test: test-sqlite ## run all tests on SQLite, and on PostgreSQL too where DATABASE_URL names a server
+ifneq ($(filter postgres%,$(DATABASE_URL)),)
+test: test-postgresql
+endif
+
+test-sqlite: .venv/.development ## run all tests on SQLite
+	DATABASE_URL=sqlite:///db.sqlite3 $(BIN)/pytest -n auto $(PYTEST_ARGS)
+
+test-postgresql: .venv/.development ## run all tests on the PostgreSQL server that DATABASE_URL names
+	@case "$(DATABASE_URL)" in postgres*) ;; *) \
+		echo "Set DATABASE_URL, for example to postgres://postgres@127.0.0.1:5432/fintrack"; exit 1 ;; esac
+	DATABASE_URL=$(DATABASE_URL) $(BIN)/pytest -n auto $(PYTEST_ARGS)
+
+check: lint types schema-check ## everything a change must pass besides the tests
+	$(NO_DATA) $(MANAGE) check
+	$(NO_DATA) $(MANAGE) makemigrations --check --dry-run
+
+lint: .venv/.development ## formatting, lint rules, and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: .venv/.development ## static types
+	$(NO_DATA) $(BIN)/mypy
+
+schema-check: .venv/.development ## compare the API with its recorded description, docs/openapi.yaml
+	@$(NO_DATA) $(MANAGE) spectacular --validate --fail-on-warn --file .venv/openapi.yaml
+	@diff -u $(SCHEMA) .venv/openapi.yaml \
+		|| { echo "The API and $(SCHEMA) differ. If that is meant, run: make openapi"; exit 1; }
+
+openapi: .venv/.development ## write the description of the API to docs/openapi.yaml
+	$(NO_DATA) $(MANAGE) spectacular --validate --fail-on-warn --file $(SCHEMA)
+
+format: .venv/.development ## format the code and fix what can be fixed by rule
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+audit: .venv/.development ## look for known vulnerabilities in the locked packages (asks a public database)
+	$(BIN)/pip-audit --requirement requirements.txt --require-hashes --disable-pip
+
+lock: .venv/.development ## resolve requirements*.in into requirements*.txt (UPGRADE=--upgrade takes the newest)
+	$(LOCK) $(UPGRADE) requirements.in --output-file requirements.txt
+	$(LOCK) $(UPGRADE) requirements-dev.in --output-file requirements-dev.txt
+
+clean: ## remove the environment and all caches (never the data)
+	rm -rf .venv staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "FinTrack needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) --version 2>&1`."; \
+		echo "Name another one with: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@echo "Making the environment .venv"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "The venv module of Python is missing (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+
+.venv/.runtime: requirements.txt | .venv/bin/python
+	@echo "Installing the packages of requirements.txt"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $@
+
+.venv/.development: requirements.txt requirements-dev.txt | .venv/bin/python
+	@echo "Installing the packages of requirements-dev.txt"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@touch .venv/.runtime $@
