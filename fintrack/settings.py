@@ -6,6 +6,7 @@ the start: a production installation cannot run on defaults that everybody knows
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -100,16 +101,17 @@ TEMPLATES = [
 ]
 
 # The default is no URL: a checkout's path may hold characters that mean something in one (#, %, +).
-DATABASES = {
-    "default": env.db_url("DATABASE_URL")
+database: dict[str, Any] = (
+    env.db_url("DATABASE_URL")
     if env.str("DATABASE_URL", default="")
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / "db.sqlite3")}
-}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+)
+DATABASES = {"default": database}
+if database["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE takes the write lock when a transaction begins, so that no reader has to be upgraded (and
     # refused) later; recursive_triggers makes REPLACE fire the DELETE triggers; trusted_schema lets the
     # recording triggers call the function that names the open journal entry.
-    DATABASES["default"].setdefault("OPTIONS", {}).update(
+    database.setdefault("OPTIONS", {}).update(
         transaction_mode="IMMEDIATE",
         timeout=20,
         init_command=(
@@ -117,8 +119,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         ),
     )
 else:
-    DATABASES["default"].update(
-        CONN_MAX_AGE=env.int("DATABASE_CONNECTION_SECONDS", default=60), CONN_HEALTH_CHECKS=True
+    # With ?pool=true threads share connections; a pool allows no persistent connections beside its own.
+    pooled = database.get("OPTIONS", {}).get("pool") == "true"
+    if pooled:
+        database["OPTIONS"]["pool"] = True
+    database.update(
+        CONN_MAX_AGE=0 if pooled else env.int("DATABASE_CONNECTION_SECONDS", default=60), CONN_HEALTH_CHECKS=True
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
