@@ -27,9 +27,9 @@ class CamelCaseSerializer(serializers.Serializer[Any]):
         """The validated input, in snake_case."""
         if isinstance(data, dict):
             unknown = {
-                name: [serializers.ErrorDetail("There is no such field here.", code="unknown_field")]
+                name: [serializers.ErrorDetail("There is no such field to write here.", code="unknown_field")]
                 for name in data
-                if name not in self.fields
+                if name not in self.fields or self.fields[name].read_only
             }
             if unknown:
                 raise serializers.ValidationError(unknown)

@@ -1,0 +1,301 @@
+"""The base of every admin page: a form is read here, one service does the work, and its refusal is shown in the form.
+
+A page is scoped to the companies of whoever is signed in, judged by their role in the object's company, and nothing is
+written but by a service: `save_model` does nothing, `save_related` gives one command. A command that is refused
+(DomainError) shows the same form again with everything that was typed, the sentence of the refusal, and the version
+that is current now.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.exceptions import NotRegistered
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from core.errors import ConstraintBroken, DomainError, NotFound, PermissionDenied, StaleVersion
+from core.money import exact, plain_text
+from core.scope import visible_to
+
+
+class ExactField(forms.Field):
+    """A decimal number as people type it: read exactly, never rounded, refused with a sentence where it is no number."""
+
+    widget = forms.TextInput
+
+    def __init__(self, *, decimals: int, **options: Any) -> None:
+        self.decimals = decimals
+        super().__init__(**options)
+
+    def to_python(self, value: Any) -> Decimal | None:
+        """The number, or None where nothing was typed."""
+        text = value.strip() if isinstance(value, str) else value
+        if text in self.empty_values:
+            return None
+        try:
+            return exact(text, decimals=self.decimals)
+        except DomainError as error:
+            raise ValidationError(error.detail, code=error.code) from error
+
+    def prepare_value(self, value: Any) -> Any:
+        """A stored number without its trailing zeros; what was typed stays as it was typed."""
+        return plain_text(value) if isinstance(value, Decimal) else value
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """Digits on a telephone's keyboard, right-aligned."""
+        return {"inputmode": "decimal", "class": "number", "autocomplete": "off"}
+
+
+class CommandForm(forms.ModelForm):
+    """What is typed for one command. The rules are the service's; the form reads values and shows the refusal.
+
+    `user` and `refusal` are set by the page. `constraint_fields` says which field a database constraint is about.
+    """
+
+    user: ClassVar[Any] = None
+    refusal: ClassVar[DomainError | None] = None
+    constraint_fields: ClassVar[Mapping[str, str]] = {}
+
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not self.needs_version:
+            del self.fields["version"]
+            return
+        if self.instance.pk:
+            self.initial["version"] = self.instance.version
+        self.fields["version"].error_messages = dict.fromkeys(
+            ("required", "invalid", "min_value"), "This page is incomplete: open it again, then repeat."
+        )
+        if isinstance(self.refusal, StaleVersion):
+            # Whoever saves again has read what changed, so the next attempt is about the current version.
+            self.data = self.data.copy()
+            self.data[self.add_prefix("version")] = str(self.refusal.current_version)
+
+    @property
+    def needs_version(self) -> bool:
+        """Whether the command is about something that others may have changed meanwhile."""
+        return self.instance.pk is not None
+
+    def _post_clean(self) -> None:
+        """Leave the instance as it is stored: the service judges the values. Show its refusal, if there is one."""
+        if self.refusal is not None and not (self.refusal.field or "").startswith("items"):
+            self.add_error(self._field_of(self.refusal), refusal_text(self.refusal))
+
+    def _field_of(self, refusal: DomainError) -> str | None:
+        if isinstance(refusal, ConstraintBroken):
+            name = self.constraint_fields.get(refusal.constraint_code, "")
+        else:
+            name = refusal.field or ""
+        candidates = (name, name.removesuffix("_id"))
+        return next((candidate for candidate in candidates if candidate in self.fields), None)
+
+
+class ScopedFilter(admin.RelatedFieldListFilter):
+    """A filter by a related object that offers only what the reader may see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        """The objects that the related admin lists for this reader."""
+        related = model_admin.admin_site.get_model_admin(field.remote_field.model).get_queryset(request)
+        return [(row.pk, str(row)) for row in related]
+
+
+class ScopedAdmin(admin.ModelAdmin):
+    """Pages about rows that belong to companies: what is another company's does not exist."""
+
+    company_path = "company_id"
+    actions = None
+    show_full_result_count = False
+    list_per_page = 50
+
+    class Media:
+        css = {"all": ("core/admin.css",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows of the reader's companies."""
+        return visible_to(request.user, super().get_queryset(request), company=self.company_path)
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        """The choices of a foreign key: what the related admin lists for this reader."""
+        try:
+            related_admin = self.admin_site.get_model_admin(db_field.remote_field.model)
+        except NotRegistered:
+            return db_field.remote_field.model._default_manager.none()
+        return related_admin.get_queryset(request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list; a NUL character in the address, which no database takes, is as wrong as any other filter value."""
+        if any("\x00" in value for value in request.GET.values()):
+            return HttpResponseRedirect(f"{request.path}?e=1")
+        return super().changelist_view(request, extra_context)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the role in the object's company lets the reader see it."""
+        return self._may(request, "view", obj) or self.has_change_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Whether a role in any company lets the reader add one."""
+        return self._may(request, "add")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the role in the object's company lets the reader change it."""
+        return self._may(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the role in the object's company lets the reader delete it."""
+        return self._may(request, "delete", obj)
+
+    def _may(self, request: HttpRequest, verb: str, obj: Any = None) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}", obj)
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """What does not exist for the reader is a 404, as everywhere else in the program."""
+        raise Http404(f"There is no such {opts.verbose_name} that you can see. Perhaps it was deleted.")
+
+    def existing(self, request: HttpRequest, object_id: str, rows: QuerySet[Any] | None = None) -> Any:
+        """The object of an address, or 404."""
+        candidates = self.get_queryset(request) if rows is None else rows
+        found = candidates.filter(pk=object_id).first() if object_id.isascii() and object_id.isdigit() else None
+        if found is None:
+            raise Http404(f"There is no such {self.opts.verbose_name} that you can see.")
+        return found
+
+    def change_url(self, obj: Model) -> str:
+        """The address of the object's page."""
+        return reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=[obj.pk])
+
+    def page_context(self, request: HttpRequest, **values: Any) -> dict[str, Any]:
+        """The context of a page of our own, as the admin's own pages have it."""
+        return {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, **values}
+
+
+class CommandAdmin(ScopedAdmin):
+    """Pages whose every change is one command: a leaf implements `create`, `update` and `erase` by one service each."""
+
+    form = CommandForm
+    change_form_template = "core/admin/change_form.html"
+    delete_confirmation_template = "core/admin/delete_confirmation.html"
+
+    def create(self, request: HttpRequest, values: dict[str, Any], formsets: Sequence[Any]) -> Model:
+        """The new object, made by a service."""
+        raise NotImplementedError
+
+    def update(
+        self, request: HttpRequest, obj: Any, values: dict[str, Any], formsets: Sequence[Any], version: int
+    ) -> Model:
+        """The object, changed by a service."""
+        raise NotImplementedError
+
+    def erase(self, request: HttpRequest, obj: Any, version: int | None) -> None:
+        """Delete the object by a service."""
+        raise NotImplementedError
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> type[Any]:
+        """The form of this request: it knows who types, and what was refused."""
+        form = super().get_form(request, obj, change, **options)
+        return type(form.__name__, (form,), {"user": request.user, "refusal": refusal_of(request)})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page. A refused command rolls back and shows the form again, through the same code, with the refusal."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except ObjectDoesNotExist:
+            request.refusal = NotFound()
+        except DomainError as refusal:
+            request.refusal = refusal
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        """The object as it is stored: nothing is written here."""
+        return form.instance
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Nothing: the service writes, in `save_related`, where the lines are known too."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Sequence[Any], change: bool) -> None:
+        """Give the one command, and make the form's object the one that came of it."""
+        values = dict(form.cleaned_data)
+        version = values.pop("version", None)
+        if change:
+            saved = self.update(request, form.instance, values, formsets, version)
+        else:
+            saved = self.create(request, values if version is None else {**values, "version": version}, formsets)
+        form.instance.__dict__.update(saved.__dict__)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The confirmation, then the command. A refused one leads back to the object, with the refusal."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except DomainError as refusal:
+            obj = self.existing(request, object_id)
+            messages.error(request, refusal.detail)
+            return HttpResponseRedirect(self.change_url(obj))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete by the service, in the version that the confirmation showed."""
+        version = request.POST.get("version", "")
+        self.erase(request, obj, int(version) if version.isascii() and version.isdigit() else None)
+
+    def get_deleted_objects(self, objs: Sequence[Any], request: HttpRequest) -> Any:
+        """Only the object itself: what goes with it, and whether it may go, is the service's to say."""
+        return [str(obj) for obj in objs], {}, set(), []
+
+    def construct_change_message(self, *args: Any, **options: Any) -> list[Any]:
+        """Nothing: the journal says what changed."""
+        return []
+
+    def log_addition(self, *args: Any) -> None:
+        """Nothing: there is one audit trail, and it is not the admin's."""
+
+    def log_change(self, *args: Any) -> None:
+        """Nothing: there is one audit trail, and it is not the admin's."""
+
+    def log_deletions(self, *args: Any) -> None:
+        """Nothing: there is one audit trail, and it is not the admin's."""
+
+
+def refusal_of(request: HttpRequest) -> DomainError | None:
+    """What the command of this request was refused for, if it was."""
+    return getattr(request, "refusal", None)
+
+
+def refusal_text(refusal: DomainError) -> str:
+    """The sentence that people read in the form."""
+    if isinstance(refusal, StaleVersion):
+        return (
+            f"{refusal.changed_by} changed this at {moment_text(refusal.changed_at)}, after you opened it. "
+            "Nothing of yours is saved yet. What you typed is kept: read what changed, then save again to let yours stand."
+        )
+    return refusal.detail
+
+
+def moment_text(timestamp: str) -> str:
+    """An ISO 8601 timestamp as people read it, in UTC: "2026-03-01 12:00:05 UTC"."""
+    return f"{timestamp[:10]} {timestamp[11:19]} UTC"
+
+
+def require_permission(user: Any, permission: str, obj: Any, *, field: str | None = None) -> None:
+    """Raise PermissionDenied unless the role in the object's company carries `permission`."""
+    if not user.has_perm(permission, obj):
+        raise PermissionDenied(field=field)
+
+
+def companies_where(user: Any, permission: str, companies: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of `companies` in which the user's role carries `permission`."""
+    if user.is_superuser:
+        return companies
+    return companies.filter(pk__in=[company for company in user.company_ids if user.may(permission, company)])
