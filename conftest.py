@@ -8,6 +8,7 @@ from django.db import connection, connections
 from django.test import TransactionTestCase
 
 from audit.triggers import drop_triggers, install_triggers, require_current_triggers
+from core.testing.samples import Samples
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,6 +19,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgresql" in item.keywords:
             item.add_marker(reason)
+
+
+@pytest.fixture
+def samples() -> Samples:
+    """The published material; the test is skipped where this clone has none."""
+    samples = Samples()
+    if not samples.folder.exists():
+        pytest.skip("needs the published samples: set FINTRACK_SAMPLES to their folder")
+    return samples
 
 
 @pytest.fixture(scope="session", autouse=True)
