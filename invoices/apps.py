@@ -7,3 +7,9 @@ class InvoicesConfig(AppConfig):
     """Invoices and their lines."""
 
     name = "invoices"
+
+    def ready(self) -> None:
+        """Let verify_books prove the invoices."""
+        from invoices.books import register_checks
+
+        register_checks()

@@ -1,0 +1,144 @@
+"""What must hold of invoices, for ``manage.py verify_books``: totals, statuses and numbers."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from django.db.models import F, IntegerField, QuerySet
+from django.db.models.functions import Length, Substr
+
+from audit.books import Fault, name_documents, register
+from invoices.lifecycle import Status, settled_status
+from invoices.models import Invoice, InvoiceLine, NumberSeries
+from invoices.totals import PricedLine, document_totals
+
+ROWS_AT_A_TIME = 2_000
+HEAD_COLUMNS = (
+    "id",
+    "number",
+    "status",
+    "currency",
+    "prices_include_vat",
+    "subtotal",
+    "vat_total",
+    "total",
+    "paid",
+    "credited",
+)
+LINE_COLUMNS = (
+    "lines__id",
+    "lines__currency",
+    "lines__quantity",
+    "lines__unit_price",
+    "lines__vat_category",
+    "lines__vat_rate",
+    "lines__line_total",
+    "lines__vat_amount",
+)
+
+
+def register_checks() -> None:
+    """Let verify_books look at the invoices, and name them and their lines by number."""
+    register(totals_follow_from_lines)
+    register(statuses_follow_from_money)
+    register(numbers_have_no_gap)
+    name_documents(Invoice, "number")
+    name_documents(InvoiceLine, "invoice__number")
+
+
+def totals_follow_from_lines() -> Iterator[Fault]:
+    """The totals of each invoice, and the amounts of its lines, are those that its lines give, to the last decimal."""
+    for rows in _documents():
+        lines = [row for row in rows if row.lines__id is not None]
+        yield from _sum_faults(rows[0], lines)
+        yield from _recomputed_faults(rows[0], lines)
+
+
+def statuses_follow_from_money() -> Iterator[Fault]:
+    """The status of each issued invoice follows from what is paid of it."""
+    issued = Invoice.objects.exclude(status__in=[Status.DRAFT, Status.CANCELLED]).order_by("id")
+    for invoice in issued.values_list(*HEAD_COLUMNS, named=True).iterator(chunk_size=ROWS_AT_A_TIME):
+        expected = settled_status(invoice.total - invoice.credited, invoice.paid)
+        if invoice.status != expected:
+            yield _fault(invoice, f"status is {invoice.status}, the money makes it {expected.value}")
+
+
+def numbers_have_no_gap() -> Iterator[Fault]:
+    """The numbers of each company and year run 1..n without a gap, and n + 1 is the next."""
+    series = {(row.company_id, f"INV-{row.year}"): row for row in NumberSeries.objects.iterator()}
+    for key, group in groupby(_numbered_invoices(), key=lambda row: (row.company_id, row.prefix)):
+        highest = 0
+        for highest, invoice in enumerate(group, start=1):
+            if invoice.number != f"{invoice.prefix}-{highest:06d}":
+                yield _fault(invoice, f"is in the place of number {highest} of its series")
+        yield from _series_faults(key, series.pop(key, None), highest)
+    for key, unused in series.items():
+        yield from _series_faults(key, unused, 0)
+
+
+def _documents() -> Iterator[list[Any]]:
+    """The rows of one invoice after the other: its head beside each of its lines."""
+    rows = Invoice.objects.order_by("id", "lines__position", "lines__id")
+    named = rows.values_list(*HEAD_COLUMNS, *LINE_COLUMNS, named=True).iterator(chunk_size=ROWS_AT_A_TIME)
+    for _, group in groupby(named, key=attrgetter("id")):
+        yield list(group)
+
+
+def _sum_faults(head: Any, lines: list[Any]) -> Iterator[Fault]:
+    """Summed here and not by the database: SQLite would add in floats."""
+    net = sum((line.lines__line_total for line in lines), Decimal(0))
+    vat = sum((line.lines__vat_amount for line in lines), Decimal(0))
+    yield from _differences(
+        head, {"the sum of line totals": (head.subtotal, net), "the sum of line VAT": (head.vat_total, vat)}
+    )
+    yield from _differences(head, {"subtotal and VAT together": (head.total, head.subtotal + head.vat_total)})
+    if any(line.lines__currency != head.currency for line in lines):
+        yield _fault(head, "a line is in another currency")
+
+
+def _recomputed_faults(head: Any, lines: list[Any]) -> Iterator[Fault]:
+    priced = [
+        PricedLine(line.lines__quantity, line.lines__unit_price, line.lines__vat_category, line.lines__vat_rate)
+        for line in lines
+    ]
+    totals = document_totals(priced, currency=head.currency, prices_include_vat=head.prices_include_vat)
+    names = ("subtotal", "vat_total", "total")
+    yield from _differences(
+        head, {f"{name}, worked out": (getattr(head, name), getattr(totals, name)) for name in names}
+    )
+    for line, amounts in zip(lines, totals.lines, strict=True):
+        stored = (line.lines__line_total, line.lines__vat_amount)
+        if stored != (amounts.line_total, amounts.vat_amount):
+            message = (
+                f"net and VAT are {stored[0]} and {stored[1]}, worked out {amounts.line_total} and {amounts.vat_amount}"
+            )
+            yield Fault("InvoiceLine", line.lines__id, head.number or "", message)
+
+
+def _differences(head: Any, pairs: Mapping[str, tuple[Decimal, Decimal]]) -> Iterator[Fault]:
+    for name, (stored, expected) in pairs.items():
+        if stored != expected:
+            yield _fault(head, f"{name}: {expected}; stored is {stored}")
+
+
+def _fault(invoice: Any, message: str) -> Fault:
+    return Fault("Invoice", invoice.id, invoice.number or "", message)
+
+
+def _numbered_invoices() -> Iterator[Any]:
+    """The numbered invoices, series by series, in the order of their numbers ("INV-2026-000042")."""
+    numbered: QuerySet[Any] = Invoice.objects.filter(number__isnull=False).annotate(
+        prefix=Substr("number", 1, len("INV-2026")), digits=Length("number", output_field=IntegerField())
+    )
+    ordered = numbered.order_by("company_id", "prefix", "digits", F("number"))
+    return ordered.values_list("id", "number", "company_id", "prefix", named=True).iterator(chunk_size=ROWS_AT_A_TIME)
+
+
+def _series_faults(key: tuple[int, str], series: NumberSeries | None, highest: int) -> Iterator[Fault]:
+    company_id, prefix = key
+    next_value = series.next_value if series else 1
+    if next_value != highest + 1:
+        message = f"company {company_id}: the next number is {next_value}, {highest} are given"
+        yield Fault("NumberSeries", series.pk if series else None, prefix, message)
