@@ -1,13 +1,24 @@
 """Further writes that the database refuses on a recorded table, declared on the model as ``guards``.
 
-Each guard yields the SQL condition under which the recording trigger raises. `distinct` is the database's own
-null-safe inequality: ``IS DISTINCT FROM`` on PostgreSQL, ``IS NOT`` on SQLite.
+Each guard yields the SQL condition under which the recording trigger raises.
 """
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from django.db.models import Model
+from django.db.models import Field, Model
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What the databases write differently: their null-safe inequality, and how a row that is looked at stays so."""
+
+    distinct: str
+    row_lock: str
+
+
+POSTGRESQL = Dialect(distinct="IS DISTINCT FROM", row_lock=" LIMIT 1 FOR SHARE")
+SQLITE = Dialect(distinct="IS NOT", row_lock="")  # a writer is alone there
 
 
 class Guard(Protocol):
@@ -18,7 +29,7 @@ class Guard(Protocol):
         """What the refused writer is told."""
         ...
 
-    def conditions(self, model: type[Model], distinct: str) -> dict[str, str]:
+    def conditions(self, model: type[Model], dialect: Dialect) -> dict[str, str]:
         """The refusing condition of each event ("INSERT", "UPDATE", "DELETE") that the guard watches."""
         ...
 
@@ -29,7 +40,7 @@ class AppendOnly:
 
     message: str = "entries are never changed or deleted"
 
-    def conditions(self, model: type[Model], distinct: str) -> dict[str, str]:
+    def conditions(self, model: type[Model], dialect: Dialect) -> dict[str, str]:
         """Refuse every UPDATE and DELETE."""
         always = f"OLD.{model._meta.pk.column} IS NOT NULL"
         return {"UPDATE": always, "DELETE": always}
@@ -43,9 +54,9 @@ class FrozenSince:
     fields: tuple[str, ...]
     message: str = "an issued document does not change"
 
-    def conditions(self, model: type[Model], distinct: str) -> dict[str, str]:
+    def conditions(self, model: type[Model], dialect: Dialect) -> dict[str, str]:
         """Refuse a changed column and a deletion."""
-        frozen = f"OLD.{_column(model, self.since)} IS NOT NULL"
+        frozen, distinct = f"OLD.{_column(model, self.since)} IS NOT NULL", dialect.distinct
         columns = [_column(model, field) for field in (self.since, *self.fields)]
         changed = " OR ".join(f"NEW.{column} {distinct} OLD.{column}" for column in columns)
         return {"UPDATE": f"{frozen} AND ({changed})", "DELETE": frozen}
@@ -59,23 +70,27 @@ class FrozenWith:
     since: str
     message: str = "the lines of an issued document do not change"
 
-    def conditions(self, model: type[Model], distinct: str) -> dict[str, str]:
+    def conditions(self, model: type[Model], dialect: Dialect) -> dict[str, str]:
         """Refuse every write while the parent, the old one or the new one, is frozen."""
         return {
-            "INSERT": self._parent_is_frozen(model, "NEW"),
-            "UPDATE": f"{self._parent_is_frozen(model, 'OLD')} OR {self._parent_is_frozen(model, 'NEW')}",
-            "DELETE": self._parent_is_frozen(model, "OLD"),
+            "INSERT": self._parent_is_frozen(model, "NEW", dialect),
+            "UPDATE": " OR ".join(self._parent_is_frozen(model, row, dialect) for row in ("OLD", "NEW")),
+            "DELETE": self._parent_is_frozen(model, "OLD", dialect),
         }
 
-    def _parent_is_frozen(self, model: type[Model], row: str) -> str:
+    def _parent_is_frozen(self, model: type[Model], row: str, dialect: Dialect) -> str:
+        """The parent is locked first: somebody else may be freezing it in a transaction that has not ended."""
         foreign_key = model._meta.get_field(self.parent)
         parent = foreign_key.related_model
         assert isinstance(parent, type)
         return (
-            f"EXISTS (SELECT 1 FROM {parent._meta.db_table} parent WHERE parent.{parent._meta.pk.column} = "
-            f"{row}.{_column(model, self.parent)} AND parent.{_column(parent, self.since)} IS NOT NULL)"
+            f"EXISTS (SELECT 1 FROM (SELECT {_column(parent, self.since)} AS since FROM {parent._meta.db_table} "
+            f"WHERE {parent._meta.pk.column} = {row}.{_column(model, self.parent)}{dialect.row_lock}) parent "
+            "WHERE parent.since IS NOT NULL)"
         )
 
 
 def _column(model: type[Model], field: str) -> str:
-    return str(model._meta.get_field(field).column)
+    column = model._meta.get_field(field)
+    assert isinstance(column, Field)
+    return str(column.column)

@@ -50,7 +50,8 @@ class VersionQuerySet(HistoricalQuerySet):
     def latest_of_each(self) -> "VersionQuerySet":
         """The newest row of each object among these rows, deletions included."""
         newer = self.filter(id=OuterRef("id"), version__gt=OuterRef("version"))
-        return self.filter(~Exists(newer))
+        latest: VersionQuerySet = self.filter(~Exists(newer))
+        return latest
 
 
 class RecordedHistory(HistoricalRecords):
@@ -70,14 +71,14 @@ class RecordedHistory(HistoricalRecords):
 
     def copy_fields(self, model: type[models.Model]) -> dict[str, Any]:
         """The model's columns, without the indexes and choices of uniqueness that only live rows need."""
-        fields = super().copy_fields(model)
+        fields: dict[str, Any] = super().copy_fields(model)
         for name, field in fields.items():
             field.db_index = name in self.indexed_fields
         return fields
 
     def get_extra_fields(self, model: type[models.Model], fields: dict[str, Any]) -> dict[str, Any]:
         """simple-history's fields, with who and why taken from the journal entry."""
-        extra = super().get_extra_fields(model, fields)
+        extra: dict[str, Any] = super().get_extra_fields(model, fields)
         extra["history_user"] = property(lambda row: row.change.actor)
         extra["history_change_reason"] = property(lambda row: row.change.reason)
         extra["__str__"] = lambda row: f"{model._meta.verbose_name} {row.id}, version {row.version}"
@@ -116,7 +117,7 @@ class Recorded(models.Model):
 
 def recorded_models() -> list[type[Recorded]]:
     """All recorded models, in the order of their rooms."""
-    return [model for model in apps.get_models() if issubclass(model, Recorded)]
+    return [model for model in apps.get_models() if issubclass(model, Recorded) and not model._meta.proxy]
 
 
 def history_model(model: type[Recorded]) -> Any:

@@ -13,7 +13,7 @@ from audit.actors import Actor
 from audit.models import Change, Recorded
 from audit.selectors import stale_version
 from audit.triggers import require_current_triggers
-from core.errors import DomainError, from_integrity_error
+from core.errors import DomainError, NotFound, from_integrity_error
 from core.request_context import current_request_id
 
 
@@ -54,7 +54,10 @@ def recording(*, actor: Actor, action: str, company_id: int | None = None, reaso
             yield change
             _close_in_database()
         except IntegrityError as error:
-            raise from_integrity_error(error) or error from error
+            refusal = from_integrity_error(error)
+            if refusal is None:
+                raise
+            raise refusal from error
         finally:
             _open(None)
 
@@ -68,12 +71,16 @@ def require_version(row: Recorded, version: int | None) -> None:
 def write_version(row: Recorded, *, change: Change, **values: Any) -> None:
     """Write `values` as the next version of `row`, in the database and on the instance.
 
-    Raises StaleVersion where the row has moved on since it was read: nothing is written then.
+    Raises StaleVersion where the row has moved on since it was read, NotFound where it is gone: nothing is written
+    then.
     """
     next_version = row.version + 1
     rows = type(row)._default_manager.filter(pk=row.pk, version=row.version)
     if not rows.update(**values, version=next_version, change=change):
-        raise stale_version(type(row)._default_manager.get(pk=row.pk), row.version)
+        current = type(row)._default_manager.filter(pk=row.pk).first()
+        if current is None:
+            raise NotFound
+        raise stale_version(current, row.version)
     for name, value in {**values, "version": next_version, "change": change}.items():
         setattr(row, name, value)
 

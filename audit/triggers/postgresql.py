@@ -6,6 +6,7 @@ trip of its own. Errors carry SQLSTATE 23000, so that Django raises IntegrityErr
 
 from typing import Any
 
+from audit.guards import POSTGRESQL
 from audit.triggers.tables import HISTORY_ONLY_COLUMNS, RecordedTable
 
 JOURNAL = "audit_change"
@@ -13,6 +14,14 @@ PREFIX = "fintrack_"
 
 PUBLISH = """
 BEGIN
+  IF NULLIF(current_setting('fintrack.change', true), '') IS NOT NULL THEN
+    RAISE EXCEPTION 'FinTrack: INSERT of % is refused: another journal entry is open', TG_TABLE_NAME
+      USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  IF NEW.at IS DISTINCT FROM statement_timestamp() THEN
+    RAISE EXCEPTION 'FinTrack: INSERT of % is refused: the time is that of the clock', TG_TABLE_NAME
+      USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
   PERFORM set_config('fintrack.change', NEW.id::text, true);
   RETURN NULL;
 END
@@ -42,6 +51,14 @@ BEGIN
 END
 """
 
+# The setting alone could be set to anybody's entry: only one that this transaction itself has written counts. It is the
+# only kind of row that is visible while its inserting (sub)transaction is in progress; `age` counts back from ours.
+OPEN_ENTRY = f"""  SELECT id, at INTO entry, entry_time FROM {JOURNAL}
+    WHERE id = NULLIF(current_setting('fintrack.change', true), '')::bigint
+      AND CASE WHEN age(xmin) <= 0
+        THEN pg_xact_status((pg_current_xact_id()::text::bigint - age(xmin))::text::xid8) = 'in progress' END;
+"""
+
 SHARED_FUNCTIONS = {
     "fintrack_publish_entry": PUBLISH,
     "fintrack_refuse": REFUSE,
@@ -66,7 +83,7 @@ def _copy(table: RecordedTable, row: str, version: str, history_type: str) -> st
             *(f"{row}.{column}" for column in table.data_columns),
             version,
             "entry",
-            f"(SELECT at FROM {JOURNAL} WHERE id = entry)",
+            "entry_time",
             f"'{history_type}'",
         ]
     )
@@ -75,7 +92,7 @@ def _copy(table: RecordedTable, row: str, version: str, history_type: str) -> st
 
 def recording_function(table: RecordedTable) -> str:
     """The body of the function that checks and records every write of one row."""
-    guards = [guard.conditions(table.model, "IS DISTINCT FROM") for guard in table.guards]
+    guards = [guard.conditions(table.model, POSTGRESQL) for guard in table.guards]
 
     def guarded(event: str, row: str) -> str:
         return "".join(
@@ -85,22 +102,28 @@ def recording_function(table: RecordedTable) -> str:
         )
 
     unchanged = " AND ".join(f"NEW.{column} IS NOT DISTINCT FROM OLD.{column}" for column in table.columns)
-    skip_exempt = f"    IF {unchanged} THEN RETURN NULL; END IF;\n" if table.has_exempt_columns else ""
+    skip_exempt = (
+        f"  IF TG_OP = 'UPDATE' THEN\n    IF {unchanged} THEN RETURN NULL; END IF;\n  END IF;\n"
+        if table.has_exempt_columns
+        else ""
+    )
     unopened = "no journal entry is open"
     other_entry = "change is not the open journal entry"
     older_entry = "the open journal entry is not newer than the last change of the row"
     return (
         "\nDECLARE\n"
-        "  entry bigint := NULLIF(current_setting('fintrack.change', true), '')::bigint;\n"
+        "  entry bigint;\n"
+        "  entry_time timestamptz;\n"
         "BEGIN\n"
-        "  IF TG_OP = 'INSERT' THEN\n"
+        + skip_exempt
+        + OPEN_ENTRY
+        + "  IF TG_OP = 'INSERT' THEN\n"
         + _refuse("entry IS NULL", unopened)
         + _refuse("NEW.change_id IS DISTINCT FROM entry", other_entry)
         + _refuse("NEW.version IS DISTINCT FROM 1", "the first version is 1")
         + guarded("INSERT", "NEW")
         + _copy(table, "NEW", "1", "+")
         + "  ELSIF TG_OP = 'UPDATE' THEN\n"
-        + skip_exempt
         + _refuse("entry IS NULL", unopened)
         + _refuse("NEW.id IS DISTINCT FROM OLD.id", "an id does not change")
         + _refuse("NEW.version IS DISTINCT FROM OLD.version + 1", "the version must rise by one")

@@ -6,9 +6,11 @@ program that opens the file without it cannot write a recorded table at all, and
 
 from typing import Any
 
+from audit.guards import SQLITE
 from audit.triggers.tables import HISTORY_ONLY_COLUMNS, RecordedTable
 
 JOURNAL = "audit_change"
+CLOCK = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
 def _refuse(condition: str, message: str) -> str:
@@ -35,7 +37,7 @@ def _trigger(name: str, timing: str, table: str, body: str, when: str = "") -> t
 
 
 def _live_triggers(table: RecordedTable) -> list[tuple[str, str]]:
-    guards = [(guard, guard.conditions(table.model, "IS NOT")) for guard in table.guards]
+    guards = [(guard, guard.conditions(table.model, SQLITE)) for guard in table.guards]
 
     def guarded(event: str) -> str:
         return "".join(
@@ -44,19 +46,24 @@ def _live_triggers(table: RecordedTable) -> list[tuple[str, str]]:
             if event in conditions
         )
 
-    name, unopened = table.table, "no journal entry is open"
+    name = table.table
+    unopened, is_unopened = (
+        "no journal entry is open",
+        f"NOT EXISTS (SELECT 1 FROM {JOURNAL} WHERE id = fintrack_entry())",
+    )
     other_entry = "change is not the open journal entry"
     older_entry = "the open journal entry is not newer than the last change of the row"
     changed = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in table.columns)
     insert = (
-        _refuse("fintrack_entry() IS NULL", f"INSERT of {name}: {unopened}")
+        _refuse(is_unopened, f"INSERT of {name}: {unopened}")
+        + _refuse("NEW.id <= 0", f"INSERT of {name}: ids start at 1")
         + _refuse("NEW.change_id IS NOT fintrack_entry()", f"INSERT of {name}: {other_entry}")
         + _refuse("NEW.version IS NOT 1", f"INSERT of {name}: the first version is 1")
         + guarded("INSERT")
         + _copy(table, "NEW", "1", "+")
     )
     update = (
-        _refuse("fintrack_entry() IS NULL", f"UPDATE of {name}: {unopened}")
+        _refuse(is_unopened, f"UPDATE of {name}: {unopened}")
         + _refuse("NEW.id IS NOT OLD.id", f"UPDATE of {name}: an id does not change")
         + _refuse("NEW.version IS NOT OLD.version + 1", f"UPDATE of {name}: the version must rise by one")
         + _refuse("NEW.change_id IS NOT fintrack_entry()", f"UPDATE of {name}: {other_entry}")
@@ -65,7 +72,7 @@ def _live_triggers(table: RecordedTable) -> list[tuple[str, str]]:
         + _copy(table, "NEW", "NEW.version", "~")
     )
     delete = (
-        _refuse("fintrack_entry() IS NULL", f"DELETE of {name}: {unopened}")
+        _refuse(is_unopened, f"DELETE of {name}: {unopened}")
         + _refuse("fintrack_entry() <= OLD.change_id", f"DELETE of {name}: {older_entry}")
         + guarded("DELETE")
         + _copy(table, "OLD", "OLD.version + 1", "-")
@@ -79,7 +86,7 @@ def _live_triggers(table: RecordedTable) -> list[tuple[str, str]]:
 
 
 def _existing_id_trigger(table: str, key: str) -> tuple[str, str]:
-    """INSERT OR REPLACE must not take the place of a row (a key that SQLite is still to give is -1 here)."""
+    """INSERT OR REPLACE must not take the place of a row; a key that SQLite is still to give is -1 here."""
     existing = f"NEW.{key} > 0 AND EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
     return _trigger(
         f"fintrack_existing_{table}", "BEFORE INSERT", table, _refuse(existing, f"INSERT of {table}: the id exists")
@@ -95,6 +102,20 @@ def _refusing_triggers(table: str) -> list[tuple[str, str]]:
         _trigger(
             f"fintrack_no_delete_{table}", "BEFORE DELETE", table, f"  SELECT RAISE(ABORT, 'FinTrack: {message}');\n"
         ),
+    ]
+
+
+def _journal_triggers() -> list[tuple[str, str]]:
+    """Entries come one at a time, at the time of the clock, from a program that knows which entry is open."""
+    entry = (
+        _refuse("fintrack_entry() IS NOT NULL", f"INSERT of {JOURNAL}: another journal entry is open")
+        + _refuse("NEW.id <= 0", f"INSERT of {JOURNAL}: ids start at 1")
+        + _refuse(f"NEW.at IS NOT {CLOCK}", f"INSERT of {JOURNAL}: the time is that of the clock")
+    )
+    return [
+        *_refusing_triggers(JOURNAL),
+        _existing_id_trigger(JOURNAL, "id"),
+        _trigger(f"fintrack_entry_{JOURNAL}", "AFTER INSERT", JOURNAL, entry),
     ]
 
 
@@ -125,7 +146,7 @@ def _history_triggers(table: RecordedTable) -> list[tuple[str, str]]:
 
 def triggers(tables: list[RecordedTable]) -> dict[str, str]:
     """All triggers, name -> SQL."""
-    result = dict([*_refusing_triggers(JOURNAL), _existing_id_trigger(JOURNAL, "id")])
+    result = dict(_journal_triggers())
     for table in tables:
         result.update(_live_triggers(table))
         result.update(_history_triggers(table))

@@ -34,7 +34,7 @@ def recorded_table(model: type[Recorded]) -> RecordedTable:
         model=model,
         table=model._meta.db_table,
         history=history._meta.db_table,
-        columns=tuple(field.column for field in own if field.column in copied),
+        columns=tuple(str(field.column) for field in own if field.column in copied),
         has_exempt_columns=any(field.column not in copied for field in own),
         guards=model.guards,
     )
