@@ -11,8 +11,8 @@ ADDRESS := http://127.0.0.1:$(PORT)
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 SCHEMA := docs/openapi.yaml
-# Checks look at no data: an empty database in memory, whatever the environment says.
-NO_DATA := DATABASE_URL=sqlite://:memory:
+# Checks look at no data and at nobody's settings: development, with an empty database in memory.
+NO_DATA := DEBUG=on DATABASE_URL=sqlite://:memory:
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-sqlite test-postgresql check lint types schema-check openapi format audit lock clean
@@ -36,12 +36,12 @@ test: test-postgresql
 endif
 
 test-sqlite: .venv/.development ## run all tests on SQLite
-	DATABASE_URL=sqlite:///db.sqlite3 $(BIN)/pytest -n auto $(PYTEST_ARGS)
+	DATABASE_URL=sqlite:///db.sqlite3 $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 test-postgresql: .venv/.development ## run all tests on the PostgreSQL server that DATABASE_URL names
 	@case "$(DATABASE_URL)" in postgres*) ;; *) \
 		echo "Set DATABASE_URL, for example to postgres://postgres@127.0.0.1:5432/fintrack"; exit 1 ;; esac
-	DATABASE_URL=$(DATABASE_URL) $(BIN)/pytest -n auto $(PYTEST_ARGS)
+	DATABASE_URL=$(DATABASE_URL) $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 check: lint types schema-check ## everything a change must pass besides the tests
 	$(NO_DATA) $(MANAGE) check
