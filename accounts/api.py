@@ -1,6 +1,6 @@
 """Signing in, and who is signed in."""
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -114,10 +114,15 @@ class AccountViewSet(ViewSet):
 
     required_permissions = {"me": SIGNED_IN, "register": "accounts.add_user"}
 
+    @property
+    def caller(self) -> User:
+        """The signed-in user."""
+        return cast(User, self.request.user)
+
     @extend_schema(operation_id="getSignedInUser", responses=SignedInUserSerializer, tags=["auth"])
     def me(self, request: Request) -> Response:
         """Who is signed in, with the role in each company."""
-        return Response(SignedInUserSerializer(_description(request.user)).data, headers={"Cache-Control": "no-store"})
+        return Response(SignedInUserSerializer(_description(self.caller)).data, headers={"Cache-Control": "no-store"})
 
     @extend_schema(
         operation_id="registerUser",
@@ -127,17 +132,17 @@ class AccountViewSet(ViewSet):
     )
     def register(self, request: Request) -> Response:
         """Make a user in companies where you are Admin."""
-        if not request.user.may("accounts.add_user"):
+        if not self.caller.may("accounts.add_user"):
             raise PermissionDenied
         data = _valid(RegistrationSerializer, request)
-        companies = list(companies_of(request.user))
+        companies = list(companies_of(self.caller))
         wanted = set(data.get("company_ids") or [company.pk for company in companies])
         if not wanted <= {company.pk for company in companies}:
             raise CompanyUnknown(field="company_ids")
-        if not all(request.user.may("accounts.add_user", company_id) for company_id in wanted):
+        if not all(self.caller.may("accounts.add_user", company_id) for company_id in wanted):
             raise PermissionDenied
         user = create_user(
-            actor=request.user,
+            actor=self.caller,
             email=data["email"],
             password=data["password"],
             full_name=data.get("full_name", ""),

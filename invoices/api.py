@@ -248,7 +248,7 @@ class InvoiceViewSet(ScopedViewSet):
 
     def visible(self) -> QuerySet[Invoice]:
         """The caller's invoices."""
-        return invoices_of(self.request.user)
+        return invoices_of(self.caller)
 
     @extend_schema(operation_id="listInvoices", tags=["invoices"], parameters=[InvoiceFilterSerializer])
     def list(self, request: Request) -> Response:
@@ -274,31 +274,31 @@ class InvoiceViewSet(ScopedViewSet):
         data = self.body(DraftSerializer)
         data.pop("company_id", None)
         items = _items(data.pop("items", []))
-        invoice = create_draft(actor=request.user, company=company, items=items, **data)
+        invoice = create_draft(actor=self.caller, company=company, items=items, **data)
         return self._reply(invoice, InvoiceSerializer, status=201)
 
     def _create_by_quick_form(self, company: Any) -> Response:
         data = self.body(QuickDraftSerializer)
         data.pop("company_id", None)
         data.pop("status", None)
-        invoice = create_quick_draft(actor=self.request.user, company=company, **data)
+        invoice = create_quick_draft(actor=self.caller, company=company, **data)
         return self._reply(invoice, QuickInvoiceSerializer, status=201)
 
     @extend_schema(operation_id="getInvoice", tags=["invoices"])
     def retrieve(self, request: Request, id: int) -> Response:
         """One invoice with its lines, VAT breakdown and payments."""
-        invoice = self.scoped_object(invoice_documents_of(request.user))
+        invoice = self.scoped_object(invoice_documents_of(self.caller))
         return self.document(InvoiceSerializer(invoice).data)
 
     @extend_schema(operation_id="updateInvoice", tags=["invoices"], request=DraftChangeSerializer)
     def partial_update(self, request: Request, id: int) -> Response:
         """Change a draft."""
-        invoice = self.scoped_object(invoice_references_of(request.user))
+        invoice = self.scoped_object(invoice_references_of(self.caller))
         data = self.body(DraftChangeSerializer)
         version = self.stated_version(data.pop("version", None), required=True)
         if "items" in data:
             data["items"] = _items(data["items"])
-        invoice = update_draft(actor=request.user, invoice_id=invoice.pk, version=version, **data)
+        invoice = update_draft(actor=self.caller, invoice_id=invoice.pk, version=version, **data)
         return self._reply(invoice, InvoiceSerializer)
 
     @extend_schema(
@@ -309,9 +309,9 @@ class InvoiceViewSet(ScopedViewSet):
     )
     def destroy(self, request: Request, id: int) -> Response:
         """Delete a draft."""
-        invoice = self.scoped_object(invoice_references_of(request.user))
+        invoice = self.scoped_object(invoice_references_of(self.caller))
         version = self.stated_version(self.query_version(), required=True)
-        delete_draft(actor=request.user, invoice_id=invoice.pk, version=version)
+        delete_draft(actor=self.caller, invoice_id=invoice.pk, version=version)
         return Response(status=204)
 
     @extend_schema(
@@ -319,9 +319,9 @@ class InvoiceViewSet(ScopedViewSet):
     )
     def issue(self, request: Request, id: int) -> Response:
         """Issue a draft: it gets its number and is frozen."""
-        invoice = self.scoped_object(invoice_references_of(request.user))
+        invoice = self.scoped_object(invoice_references_of(self.caller))
         version = self.stated_version(self.body(IssueSerializer).get("version"))
-        invoice = issue_invoice(actor=request.user, invoice_id=invoice.pk, version=version)
+        invoice = issue_invoice(actor=self.caller, invoice_id=invoice.pk, version=version)
         return self.document(InvoiceStateSerializer(invoice).data)
 
     @extend_schema(operation_id="getInvoiceHistory", tags=["invoices"], responses=InvoiceTimelineSerializer)
@@ -331,7 +331,7 @@ class InvoiceViewSet(ScopedViewSet):
         return Response(InvoiceTimelineSerializer({"results": invoice_timeline(invoice)}).data)
 
     def _reply(self, invoice: Invoice, serializer_class: type[InvoiceSerializer], *, status: int = 200) -> Response:
-        document = invoice_documents_of(self.request.user).get(pk=invoice.pk)
+        document = invoice_documents_of(self.caller).get(pk=invoice.pk)
         return self.document(serializer_class(document).data, status=status)
 
 

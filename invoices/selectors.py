@@ -25,7 +25,7 @@ def invoice_references_of(user: CompanyMember) -> QuerySet[Invoice]:
 
 def invoice_documents_of(user: CompanyMember) -> QuerySet[Invoice]:
     """The invoices of the user's companies, with all that a document shows: lines, and payments newest first."""
-    payments = Invoice.payments.rel.related_model.objects.select_related("change").order_by("-id")  # type: ignore[attr-defined]
+    payments = _payment_model().objects.select_related("change").order_by("-id")
     return invoices_of(user).prefetch_related("lines", Prefetch("payments", queryset=payments))
 
 
@@ -65,7 +65,7 @@ def filtered_invoices(
 
 def invoice_timeline(invoice: Invoice) -> list[TimelineEntry]:
     """What happened to an invoice, its lines and its payments, newest first."""
-    payment_model = Invoice.payments.rel.related_model  # type: ignore[attr-defined]
+    payment_model = _payment_model()
     return newest_first(
         [
             *timeline(Invoice, Invoice.history.filter(id=invoice.pk)),
@@ -73,6 +73,11 @@ def invoice_timeline(invoice: Invoice) -> list[TimelineEntry]:
             *timeline(payment_model, payment_model.history.filter(invoice_id=invoice.pk)),
         ]
     )
+
+
+def _payment_model() -> Any:
+    """The model behind the reverse relation `payments`: read here, known and written in the payments room only."""
+    return Invoice._meta.get_field("payments").related_model
 
 
 def _overdue() -> Q:

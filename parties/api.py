@@ -76,7 +76,7 @@ class CompanyViewSet(ScopedViewSet):
 
     def visible(self) -> QuerySet[Company]:
         """The caller's companies."""
-        return companies_of(self.request.user)
+        return companies_of(self.caller)
 
     @extend_schema(operation_id="listCompanies", tags=["companies"])
     def list(self, request: Request) -> Response:
@@ -107,7 +107,7 @@ class CustomerViewSet(ScopedViewSet):
 
     def visible(self) -> QuerySet[Customer]:
         """The caller's customers."""
-        return customers_of(self.request.user)
+        return customers_of(self.caller)
 
     @extend_schema(operation_id="listCustomers", tags=["customers"], parameters=[CustomerFilterSerializer])
     def list(self, request: Request) -> Response:
@@ -125,7 +125,7 @@ class CustomerViewSet(ScopedViewSet):
         company = self.company_of_body(company_for)
         data = self.body()
         data.pop("company_id", None)
-        customer = create_customer(actor=request.user, company=company, **data)
+        customer = create_customer(actor=self.caller, company=company, **data)
         return self.document(CustomerSerializer(customer).data, status=201)
 
     @extend_schema(operation_id="getCustomer", tags=["customers"])
@@ -139,7 +139,7 @@ class CustomerViewSet(ScopedViewSet):
         customer = self.scoped_object()
         data = self.body(CustomerChangeSerializer)
         version = self.stated_version(data.pop("version", None), required=True)
-        customer = update_customer(actor=request.user, customer_id=customer.pk, version=version, **data)
+        customer = update_customer(actor=self.caller, customer_id=customer.pk, version=version, **data)
         return self.document(CustomerSerializer(customer).data)
 
     @extend_schema(operation_id="deleteCustomer", tags=["customers"], responses={204: None})
@@ -147,5 +147,5 @@ class CustomerViewSet(ScopedViewSet):
         """Delete a customer that no document names; archive the others."""
         customer = self.scoped_object()
         version = self.stated_version(self.query_version(), required=False)
-        delete_customer(actor=request.user, customer_id=customer.pk, version=version)
+        delete_customer(actor=self.caller, customer_id=customer.pk, version=version)
         return Response(status=204)

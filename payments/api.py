@@ -26,9 +26,10 @@ class MomentField(serializers.Field):
 
     def to_internal_value(self, data: Any) -> datetime | date:
         """The moment or the date."""
-        if isinstance(data, str) and len(data) == len("2026-01-31"):
-            return serializers.DateField().run_validation(data)
-        return serializers.DateTimeField().run_validation(data)
+        is_date = isinstance(data, str) and len(data) == len("2026-01-31")
+        field = serializers.DateField() if is_date else serializers.DateTimeField()
+        moment: datetime | date = field.run_validation(data)
+        return moment
 
     def to_representation(self, value: Any) -> Any:
         """Not used for reading."""
@@ -86,7 +87,7 @@ class PaymentViewSet(ScopedViewSet):
 
     def visible(self) -> QuerySet[Payment]:
         """The caller's entries."""
-        return payments_of(self.request.user)
+        return payments_of(self.caller)
 
     @extend_schema(operation_id="listPayments", tags=["payments"], parameters=[PaymentFilterSerializer])
     def list(self, request: Request) -> Response:
@@ -107,9 +108,9 @@ class PaymentViewSet(ScopedViewSet):
     )
     def apply(self, request: Request, id: int) -> Response:
         """Apply a payment to an issued invoice, at most what is outstanding."""
-        invoice = self.scoped_object(invoice_references_of(request.user))
+        invoice = self.scoped_object(invoice_references_of(self.caller))
         data = self.body(PaymentCommandSerializer)
         data["version"] = self.stated_version(data.get("version"))
-        payment = apply_payment(actor=request.user, invoice_id=invoice.pk, **data)
+        payment = apply_payment(actor=self.caller, invoice_id=invoice.pk, **data)
         state = {"paymentId": payment.pk, **InvoiceStateSerializer(payment.invoice).data}
         return self.document(state, status=201)

@@ -3,11 +3,11 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -23,9 +23,9 @@ PAGE_PARAMETERS = frozenset({"cursor", "pageSize", "ordering"})
 class KeysetPagination(BasePagination):
     """`{results, next, previous}` without a count. The view names its `orderings` (public name -> column)."""
 
-    orderings: ClassVar[Mapping[str, str]] = {"createdAt": "created_at"}
+    orderings: Mapping[str, str] = {"createdAt": "created_at"}
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """One page of rows. Raises a 400 for a bad cursor, ordering or page size."""
         self.request = request
         self.orderings = getattr(view, "orderings", self.orderings)
@@ -38,8 +38,7 @@ class KeysetPagination(BasePagination):
         if cursor:
             queryset = queryset.filter(self._beyond(cursor["value"], cursor["id"], descending))
         sign = "-" if descending else ""
-        rows: Sequence[Any] = queryset.order_by(f"{sign}{self.column}", f"{sign}id")[: size + 1]
-        page = list(rows)
+        page = list(queryset.order_by(f"{sign}{self.column}", f"{sign}id")[: size + 1])
         has_more = len(page) > size
         page = page[:size]
         if backwards:

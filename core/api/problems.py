@@ -37,7 +37,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     code = serializers.CharField(help_text="Stable; programs decide by it.")
-    errors = FieldErrorSerializer(many=True)
+    errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # the name is RFC 9457's custom, and ours
     requestId = serializers.CharField()
     currentVersion = serializers.IntegerField(required=False, help_text="With stale_version.")
     changedBy = serializers.CharField(required=False, help_text="With stale_version.")
@@ -103,12 +103,12 @@ def _domain_problem(error: DomainError) -> dict[str, Any]:
 def _framework_problem(error: exceptions.APIException) -> dict[str, Any]:
     if isinstance(error, exceptions.ValidationError):
         errors = list(_field_errors(error.get_full_details()))
-        detail = "; ".join(
+        sentences = "; ".join(
             f"{entry['field']}: {entry['detail']}" if entry["field"] else entry["detail"] for entry in errors
         )
         code = errors[0]["code"] if len({entry["code"] for entry in errors}) == 1 else "invalid"
-        return problem(status=400, code=code, title="The request is not valid", detail=detail, errors=errors)
-    detail = error.detail
+        return problem(status=400, code=code, title="The request is not valid", detail=sentences, errors=errors)
+    detail: Any = error.detail
     if isinstance(detail, dict):
         detail = detail.get("detail", "")
     codes = error.get_codes()

@@ -53,13 +53,18 @@ class ScopedViewSet(GenericViewSet):
         raise NotFound
 
     @property
+    def caller(self) -> Any:
+        """The signed-in user (``accounts.User``, which this room does not know)."""
+        return self.request.user
+
+    @property
     def permission(self) -> str:
         """The permission that the current action needs."""
         return self.required_permissions[str(self.action)]
 
     def require(self, company_id: int | None = None) -> None:
         """Raise PermissionDenied unless the caller may do this in the company (in any, where none is given)."""
-        if not self.request.user.may(self.permission, company_id):
+        if not self.caller.may(self.permission, company_id):
             raise PermissionDenied
 
     def scoped_object(self, rows: QuerySet[Any] | None = None) -> Any:
@@ -78,7 +83,7 @@ class ScopedViewSet(GenericViewSet):
         self.require()
         data = self.request.data
         named = data.get("companyId") if isinstance(data, dict) else None
-        company = company_for(self.request.user, named if type(named) is int else None)
+        company = company_for(self.caller, named if type(named) is int else None)
         self.require(company.pk)
         return company
 
