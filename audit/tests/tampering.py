@@ -1,0 +1,79 @@
+"""What the adversary of the record does: raw SQL, entries at the wrong moment, triggers taken away (for controls)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import DatabaseError, connection
+
+from audit.actors import SYSTEM
+from audit.models import Change, Recorded, history_model
+from audit.services import recording
+from audit.triggers import drop_triggers, install_triggers
+
+ON_SQLITE = connection.vendor == "sqlite"
+
+
+def execute(sql: str, parameters: list[Any] | None = None) -> int:
+    """Run raw SQL and return the number of rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+def closed_entry(action: str = "test.closed") -> Change:
+    """A journal entry that was opened and closed again, of this transaction."""
+    with recording(actor=SYSTEM, action=action) as change:
+        return change
+
+
+@contextmanager
+def entry_open_as(change_id: int) -> Iterator[None]:
+    """Make the database believe that this entry is the open one, as a program might that forges it."""
+    _believe(change_id)
+    try:
+        yield
+    except DatabaseError:  # PostgreSQL forgets it with the savepoint
+        connection.open_entry_id = None
+        raise
+    _believe(None)
+
+
+def _believe(change_id: int | None) -> None:
+    if ON_SQLITE:
+        connection.open_entry_id = change_id
+    else:
+        execute("SELECT set_config('fintrack.change', %s, true)", [str(change_id or "")])
+
+
+@contextmanager
+def without_triggers() -> Iterator[None]:
+    """The guard is off in the block: what a negative control shows must then go wrong."""
+    connection.check_constraints()  # PostgreSQL alters no table with checks still to come
+    drop_triggers(connection)
+    try:
+        yield
+    finally:
+        connection.check_constraints()
+        install_triggers(connection)
+
+
+@contextmanager
+def without_checks(table: str, constraint: str) -> Iterator[None]:
+    """The CHECK does not hold in the block (on PostgreSQL: until the test's transaction is rolled back)."""
+    if ON_SQLITE:
+        execute("PRAGMA ignore_check_constraints = ON")
+    else:
+        connection.check_constraints()
+        execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+    try:
+        yield
+    finally:
+        if ON_SQLITE:
+            execute("PRAGMA ignore_check_constraints = OFF")
+
+
+def versions_of(row: Recorded) -> list[tuple[int, str]]:
+    """(version, kind) of each history row of an object, the oldest first."""
+    history = history_model(type(row)).objects.filter(id=row.pk).order_by("version")
+    return list(history.values_list("version", "history_type"))
