@@ -118,11 +118,13 @@ def update_user(*, actor: Actor, user_id: int, version: int | None = None, **val
     return user
 
 
-def grant_role(*, actor: Actor, user: User, company: Company, role: str) -> Membership:
-    """Give `user` the role in the company, in place of the one held there."""
+def grant_role(*, actor: Actor, user: User, company: Company, role: str, version: int | None = None) -> Membership:
+    """Give `user` the role in the company, in place of the one held there (in `version`, where that is given)."""
     group = _group(role)
     with transaction.atomic():
         membership = Membership.objects.select_for_update().filter(user=user, company=company).first()
+        if membership is not None:
+            require_version(membership, version)
         with recording(actor=actor, action="role.granted", company_id=company.pk) as change:
             if membership is None:
                 return Membership.objects.create(user=user, company=company, group=group, change=change)
@@ -130,19 +132,21 @@ def grant_role(*, actor: Actor, user: User, company: Company, role: str) -> Memb
     return membership
 
 
-def revoke_role(*, actor: Actor, user: User, company: Company) -> None:
+def revoke_role(*, actor: Actor, user: User, company: Company, version: int | None = None) -> None:
     """End the membership of `user` in the company."""
     with transaction.atomic():
         membership = Membership.objects.select_for_update().get(user=user, company=company)
+        require_version(membership, version)
         with recording(actor=actor, action="role.revoked", company_id=company.pk):
             membership.delete()
 
 
-def change_password(*, actor: Actor, user: User, password: str) -> None:
+def change_password(*, actor: Actor, user: User, password: str, version: int | None = None) -> None:
     """Set a new password: a version of its own that names no value. All sign-ins through the API end."""
     require_password(password, email=user.email)
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=user.pk)
+        require_version(user, version)
         user.set_password(password)
         with recording(actor=actor, action="user.password_changed") as change:
             write_version(user, change=change, password=user.password)

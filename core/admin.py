@@ -14,6 +14,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.exceptions import NotRegistered
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.exceptions import PermissionDenied as PageForbidden
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -24,7 +25,7 @@ from core.scope import visible_to
 
 
 class ExactField(forms.Field):
-    """A decimal number as people type it: read exactly, never rounded, refused with a sentence where it is no number."""
+    """A decimal number as people type it: read exactly, never rounded, refused with a sentence if it is no number."""
 
     widget = forms.TextInput
 
@@ -277,8 +278,8 @@ def refusal_text(refusal: DomainError) -> str:
     """The sentence that people read in the form."""
     if isinstance(refusal, StaleVersion):
         return (
-            f"{refusal.changed_by} changed this at {moment_text(refusal.changed_at)}, after you opened it. "
-            "Nothing of yours is saved yet. What you typed is kept: read what changed, then save again to let yours stand."
+            f"{refusal.changed_by} changed this at {moment_text(refusal.changed_at)}, after you opened it. Nothing of "
+            "yours is saved yet, and what you typed is kept: read what changed, then save again to let yours stand."
         )
     return refusal.detail
 
@@ -292,6 +293,12 @@ def require_permission(user: Any, permission: str, obj: Any, *, field: str | Non
     """Raise PermissionDenied unless the role in the object's company carries `permission`."""
     if not user.has_perm(permission, obj):
         raise PermissionDenied(field=field)
+
+
+def require_page(allowed: bool) -> None:
+    """Answer 403 unless the page is open to the reader."""
+    if not allowed:
+        raise PageForbidden
 
 
 def companies_where(user: Any, permission: str, companies: QuerySet[Any]) -> QuerySet[Any]:

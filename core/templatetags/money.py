@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django import template
 
-from core.money import money_text, plain_text
+from core.money import minor_units, money_text, plain_text
 
 register = template.Library()
 
@@ -25,3 +25,10 @@ def plain(number: Decimal) -> str:
 def percent(rate: Decimal) -> str:
     """A fraction as a percentage: "15 %" for 0.15."""
     return f"{plain_text(rate * 100)} %"
+
+
+@register.filter
+def price(number: Decimal, currency: str) -> str:
+    """A unit price: with the decimals of its currency, or with all that it has where those are more."""
+    exponent = Decimal(plain_text(number)).as_tuple().exponent
+    return plain_text(number) if -int(exponent) > minor_units(currency) else money_text(number, currency)

@@ -1,0 +1,151 @@
+"""The forms of the admin's invoice page: the draft, and its lines."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.forms.formsets import DELETION_FIELD_NAME
+
+from core.admin import CommandForm, ExactField, refusal_text
+from core.errors import DomainError
+from core.money import currency_codes
+from invoices.models import InvoiceLine
+from invoices.services import Item
+from invoices.totals import VatCategory
+from parties.models import Company
+
+FORM_NAMES = {"qty": "quantity"}
+
+
+class InvoiceForm(CommandForm):
+    """What is typed about a draft. What is left empty on a new one takes the company's default."""
+
+    currency = forms.ChoiceField(choices=[("", "The company's own"), *((code, code) for code in currency_codes())])
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.pk is None:
+            for name, default in (
+                ("issue_date", "Today, where left empty."),
+                ("due_date", "After the company's payment days, where left empty."),
+                ("currency", ""),
+            ):
+                self.fields[name].required = False
+                self.fields[name].help_text = default
+        else:
+            self.fields["currency"].choices = self.fields["currency"].choices[1:]
+
+
+class LineForm(forms.ModelForm):
+    """What is typed about one line."""
+
+    description = forms.CharField(max_length=1000, widget=forms.TextInput(attrs={"class": "description"}))
+    quantity = ExactField(decimals=6)
+    unit_price = ExactField(decimals=6)
+    vat_rate = ExactField(decimals=4, required=False, label="VAT rate", help_text="0.15 is 15 %. Empty: the company's.")
+    vat_category = forms.ChoiceField(
+        required=False,
+        label="VAT category",
+        choices=[("", "by rate"), *VatCategory.choices],
+        help_text="By rate: S above 0; otherwise Z, or O for a company without a VAT number.",
+    )
+
+    class Meta:
+        model = InvoiceLine
+        fields = ("description", "quantity", "unit_price", "vat_rate", "vat_category")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        line = self.instance
+        if line.pk is not None and line.vat_category == category_by_rate(line, line.invoice.company):
+            self.initial["vat_category"] = ""
+
+    def _post_clean(self) -> None:
+        """Leave the line as it is stored: the service judges the values."""
+
+
+class LineFormSet(forms.BaseInlineFormSet):
+    """The lines of a draft as they are typed.
+
+    The first forms are about lines that were there when the page was opened. Some of them may have been deleted since:
+    what was typed about those is kept, and they are new lines if the form is saved all the same.
+    """
+
+    refusal: DomainError | None = None
+
+    @cached_property
+    def stored_lines(self) -> dict[int, InvoiceLine]:
+        """The lines that there are now, by id."""
+        return {line.pk: line for line in self.instance.lines.all()} if self.instance.pk else {}
+
+    def get_queryset(self) -> list[InvoiceLine]:
+        """One line for each of the first forms; an empty one stands for a line that is gone."""
+        if not self.is_bound:
+            return list(self.stored_lines.values())
+        return [self._existing_object(self._posted_id(index)) or InvoiceLine() for index in self._opened_with]
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """As in any formset, but the id of a line that is gone is no error."""
+        super().add_fields(form, index)
+        initial = form.fields["id"].initial
+        form.fields["id"] = forms.IntegerField(initial=initial, required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> None:
+        """Show the service's refusal beside the line and the field that it names."""
+        refused = self.refusal.field if self.refusal else None
+        if self.refusal is None or not (refused or "").startswith("items"):
+            return
+        _, position, name = [*(refused or "").split("."), "", ""][:3]
+        billed = list(self.billed_forms())
+        if not position.isdigit() or int(position) >= len(billed):
+            raise forms.ValidationError(refusal_text(self.refusal))
+        form = billed[int(position)]
+        field = FORM_NAMES.get(name, name)
+        form.add_error(field if field in form.fields and field != "id" else None, refusal_text(self.refusal))
+
+    def billed_forms(self) -> Iterable[Any]:
+        """The forms that say something and are not to be deleted, in their order."""
+        for index, form in enumerate(self.forms):
+            deleted = getattr(form, "cleaned_data", {}).get(DELETION_FIELD_NAME)
+            if not deleted and (index < self.initial_form_count() or form.has_changed()):
+                yield form
+
+    def items(self) -> list[Item]:
+        """The lines as the service takes them."""
+        return [self._item(form) for form in self.billed_forms()]
+
+    def _item(self, form: Any) -> Item:
+        typed = form.cleaned_data
+        return Item(
+            description=typed["description"],
+            quantity=typed["quantity"],
+            unit_price=typed["unit_price"],
+            vat_rate=typed["vat_rate"],
+            vat_category=typed["vat_category"] or None,
+            id=typed["id"] if typed["id"] in self.stored_lines else None,
+        )
+
+    @property
+    def _opened_with(self) -> range:
+        return range(self.initial_form_count())
+
+    def _existing_object(self, pk: Any) -> InvoiceLine | None:
+        return self.stored_lines.get(pk)
+
+    def _posted_id(self, index: int) -> int | None:
+        posted = self.data.get(f"{self.add_prefix(index)}-id", "")
+        return int(posted) if posted.isascii() and posted.isdigit() else None
+
+
+def category_by_rate(line: InvoiceLine, company: Company) -> str:
+    """The category that the line's rate stands for where none is named."""
+    if line.vat_rate > 0:
+        return VatCategory.STANDARD
+    return VatCategory.ZERO if company.vat_number else VatCategory.NOT_SUBJECT
+
+
+def draft_values(invoice_values: dict[str, Any]) -> dict[str, Any]:
+    """What the services of drafts take of the form: the customer by id."""
+    values = dict(invoice_values)
+    return {"customer_id": values.pop("customer").pk, **values}
