@@ -250,7 +250,12 @@ class InvoiceViewSet(ScopedViewSet):
         """The caller's invoices."""
         return invoices_of(self.caller)
 
-    @extend_schema(operation_id="listInvoices", tags=["invoices"], parameters=[InvoiceFilterSerializer])
+    @extend_schema(
+        operation_id="listInvoices",
+        tags=["invoices"],
+        parameters=[InvoiceFilterSerializer],
+        responses=InvoiceRowSerializer(many=True),
+    )
     def list(self, request: Request) -> Response:
         """Invoices, newest first."""
         self.require()

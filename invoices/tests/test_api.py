@@ -50,7 +50,12 @@ def test_a_draft_is_made_with_its_totals_worked_out(client, company):
     assert reply.status_code == 201
     body = reply.json()
     assert (body["subtotal"], body["vatTotal"], body["total"]) == ("200.00", "25.00", "225.00")
-    assert (body["paid"], body["outstanding"], body["status"], body["invoiceNumber"]) == ("0.00", "225.00", "Draft", None)
+    assert (body["paid"], body["outstanding"], body["status"], body["invoiceNumber"]) == (
+        "0.00",
+        "225.00",
+        "Draft",
+        None,
+    )
     assert body["vatBreakdown"] == [
         {"vatCategory": "S", "vatRate": "0.1", "taxableAmount": "100.00", "vatAmount": "10.00"},
         {"vatCategory": "S", "vatRate": "0.15", "taxableAmount": "100.00", "vatAmount": "15.00"},
@@ -188,7 +193,11 @@ def test_a_zero_total_is_paid_when_issued(client, company):
         ({"items": [{"description": "x", "qty": 1, "unitPrice": "1_000"}]}, "items.0.unitPrice", "amount_invalid"),
         ({"items": [{"description": "x", "qty": 1, "unitPrice": "١٢"}]}, "items.0.unitPrice", "amount_invalid"),
         ({"items": [{"description": "x", "qty": 1, "unitPrice": True}]}, "items.0.unitPrice", "amount_invalid"),
-        ({"items": [{"description": "x", "qty": 1, "unitPrice": "0.1234567"}]}, "items.0.unitPrice", "amount_too_precise"),
+        (
+            {"items": [{"description": "x", "qty": 1, "unitPrice": "0.1234567"}]},
+            "items.0.unitPrice",
+            "amount_too_precise",
+        ),
         ({"items": [{"description": "x", "qty": 1, "unitPrice": 10**9}]}, "items.0.unitPrice", "amount_too_large"),
         ({"items": [{"description": "  ", "qty": 1, "unitPrice": 1}]}, "items.0.description", "blank"),
         ({"items": [{"description": "a\u0007", "qty": 1, "unitPrice": 1}]}, "items.0.description", "text_invalid"),
@@ -214,7 +223,8 @@ def test_bad_input_names_the_field_and_changes_nothing(client, company, changes,
 
 
 @pytest.mark.parametrize(
-    "body", ["", "[", "null", "[]", '{"a": 1, "a": 2}', '{"amount": NaN}', "[" * 100_000, '{"dueDate": 1' + "0" * 5000 + "}"]
+    "body",
+    ["", "[", "null", "[]", '{"a": 1, "a": 2}', '{"amount": NaN}', "[" * 100_000, '{"dueDate": 1' + "0" * 5000 + "}"],
 )
 def test_a_body_that_is_no_honest_json_is_a_400(client, body):
     reply = client.post("/api/invoices", body, content_type="application/json")
@@ -316,7 +326,12 @@ def test_the_history_tells_everything_newest_first(client, company, finance):
         ("InvoiceLine", 1, "Created", "invoice.created"),
     ]
     assert rows[0]["oldValues"] == {"status": "Issued", "paid": "0.00", "outstanding": "225.00", "entryCount": 0}
-    assert rows[0]["newValues"] == {"status": "PartiallyPaid", "paid": "25.00", "outstanding": "200.00", "entryCount": 1}
+    assert rows[0]["newValues"] == {
+        "status": "PartiallyPaid",
+        "paid": "25.00",
+        "outstanding": "200.00",
+        "entryCount": 1,
+    }
     assert {row["performedBy"] for row in rows} == {finance.email}
     assert rows[-1]["requestId"] == "my-request-1"
 
