@@ -136,12 +136,9 @@ def own_installation() -> Iterator[tuple[str, dict[str, str], str]]:
             *("setup", "--company", "Replay", "--currency", "USD", "--admin", ADMIN),
         )
         port = free_port()
-        server = subprocess.Popen(  # noqa: S603  # our own server
-            [sys.executable, "-m", "gunicorn", "fintrack.wsgi", "--bind", f"127.0.0.1:{port}"]
-            + ["--workers", "1", "--threads", "2", "--log-level", "warning"],
-            cwd=PROJECT,
-            env=environment,
-        )
+        bind = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "2", "--log-level", "warning"]
+        command = [sys.executable, "-m", "gunicorn", "fintrack.wsgi", *bind]
+        server = subprocess.Popen(command, cwd=PROJECT, env=environment)
         try:
             wait_until_served(port)
             yield f"http://127.0.0.1:{port}", environment, password
@@ -175,7 +172,7 @@ def new_environment(folder: str) -> dict[str, str]:
 def manage(environment: dict[str, str], *arguments: str) -> None:
     """Run one management command; end the replay where it fails."""
     command = [sys.executable, "manage.py", *arguments]
-    if subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode:  # noqa: S603  # our own command
+    if subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode:
         sys.exit(f"manage.py {arguments[0]} failed")
 
 

@@ -1,8 +1,8 @@
 """Exact money: reading it, rounding it, splitting it, showing it. Pure functions on Decimal, no float anywhere.
 
-Amounts are `Decimal` in the currency's major unit ("2500.00" is two and a half thousand rand); the number of decimals of
-a currency is its minor unit in ISO 4217. Rounding is half up (commercial rounding, as EN 16931 expects) and happens in
-a context of its own, so that nobody else's context can change a total.
+Amounts are `Decimal` in the currency's major unit ("2500.00" is two and a half thousand rand); the number of decimals
+of a currency is its minor unit in ISO 4217. Rounding is half up (commercial rounding, as EN 16931 expects) and happens
+in a context of its own, so that nobody else's context can change a total.
 """
 
 import re

@@ -31,8 +31,25 @@ def test_plain_numbers_are_read_as_they_are(value, expected):
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", "1e3", "1_000", "1,000", "0x10", "NaN", "Infinity", "\u0661\u0662", "\uff11", "R 5", "--1", "1.", ".5"]
-    + [None, True, 1.5, [], {}, Decimal("NaN"), Decimal("Infinity"), "1" * 5000],
+    [
+        *(
+            "",
+            " ",
+            "1e3",
+            "1_000",
+            "1,000",
+            "0x10",
+            "NaN",
+            "Infinity",
+            "\u0661\u0662",
+            "\uff11",
+            "R 5",
+            "--1",
+            "1.",
+            ".5",
+        ),
+        *(None, True, 1.5, [], {}, Decimal("NaN"), Decimal("Infinity"), "1" * 5000),
+    ],
 )
 def test_what_is_no_plain_number_is_refused(value):
     with pytest.raises(AmountInvalid):
@@ -92,7 +109,9 @@ def test_the_largest_remainder_gets_the_odd_cent_and_ties_go_to_the_first():
 
 
 def test_amounts_are_shown_with_the_decimals_of_their_currency():
-    assert [money_text(Decimal("2500"), currency) for currency in ("ZAR", "JPY", "KWD")] == ["2500.00", "2500", "2500.000"]
+    texts = [money_text(Decimal("2500"), currency) for currency in ("ZAR", "JPY", "KWD")]
+
+    assert texts == ["2500.00", "2500", "2500.000"]
     assert [plain_text(Decimal(text)) for text in ("0.1500", "100", "0.000", "1E+3")] == ["0.15", "100", "0", "1000"]
 
 
