@@ -103,7 +103,7 @@ def by_insert_from_select(customer: Customer, change: Change) -> None:
     ]
     listed = ", ".join(columns)
     execute(
-        f"INSERT INTO parties_customer ({listed}, name, change_id) "  # noqa: S608  the model's own columns
+        f"INSERT INTO parties_customer ({listed}, name, change_id) "
         f"SELECT {listed}, 'New', %s FROM parties_customer WHERE id = %s",
         [change.pk, customer.pk],
     )
