@@ -1,0 +1,149 @@
+"""The settings are read by a process of their own, with an environment of which nothing is inherited."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+GOOD = {
+    "SECRET_KEY": "wR7-fK2pL9xQ4vN8mZ3tB6yH1jD5sG0aC7eU",
+    "JWT_SIGNING_KEY": "Xq3_Vb8nM1kJ6hG4fD9sA2pO7iU5yT0rE3wZ",
+    "ALLOWED_HOSTS": "books.example",
+}
+# A developer's own .env must not help out.
+PROGRAM = """
+import environ, json
+environ.Env.read_env = classmethod(lambda *args, **options: None)
+from fintrack import settings
+names = ("DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASES", "SECURE_SSL_REDIRECT")
+print(json.dumps({name: getattr(settings, name) for name in names}))
+"""
+
+
+def read(**environment):
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def values(**environment):
+    result = read(**environment)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def without(name):
+    return {key: value for key, value in GOOD.items() if key != name}
+
+
+def test_production_starts_with_good_secrets():
+    found = values(**GOOD)
+
+    assert found["DEBUG"] is False
+    assert found["ALLOWED_HOSTS"] == ["books.example"]
+    assert found["SECURE_SSL_REDIRECT"] is True
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "JWT_SIGNING_KEY"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "short",
+        "x" * 64,
+        "abcabcabc" * 8,
+        settings.DEVELOPMENT_SECRET_KEY,
+        settings.DEVELOPMENT_JWT_SIGNING_KEY,
+    ],
+)
+def test_production_refuses_missing_weak_and_default_secrets(name, value):
+    given = without(name) if value is None else GOOD | {name: value}
+
+    result = read(**given)
+
+    assert result.returncode != 0
+    assert f"{name} is missing or weak" in result.stderr
+
+
+def test_production_refuses_one_secret_for_both():
+    result = read(**GOOD | {"JWT_SIGNING_KEY": GOOD["SECRET_KEY"]})
+
+    assert result.returncode != 0
+    assert "must differ" in result.stderr
+
+
+@pytest.mark.parametrize("hosts", [None, "", " , ", "*", "books.example, *"])
+def test_production_refuses_missing_or_open_hosts(hosts):
+    given = without("ALLOWED_HOSTS") if hosts is None else GOOD | {"ALLOWED_HOSTS": hosts}
+
+    result = read(**given)
+
+    assert result.returncode != 0
+    assert "ALLOWED_HOSTS must name" in result.stderr
+
+
+def test_development_needs_nothing():
+    found = values(DEBUG="on")
+
+    assert found["DEBUG"] is True
+    assert found["DATABASES"]["default"]["NAME"] == str(settings.BASE_DIR / "db.sqlite3")
+
+
+def test_blanks_in_lists_do_not_matter():
+    found = values(
+        **GOOD
+        | {"ALLOWED_HOSTS": "a.example, b.example,", "CSRF_TRUSTED_ORIGINS": "https://a.example, https://b.example"}
+    )
+
+    assert found["ALLOWED_HOSTS"] == ["a.example", "b.example"]
+    assert found["CSRF_TRUSTED_ORIGINS"] == ["https://a.example", "https://b.example"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite:////var/lib/fintrack/books.sqlite3", "/var/lib/fintrack/books.sqlite3"),
+        ("sqlite:///books.sqlite3", "books.sqlite3"),
+        ("sqlite://:memory:", ":memory:"),
+    ],
+)
+def test_sqlite(url, name):
+    database = values(**GOOD | {"DATABASE_URL": url})["DATABASES"]["default"]
+
+    assert (database["ENGINE"], database["NAME"]) == ("django.db.backends.sqlite3", name)
+    assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"], ids=["short", "long"])
+def test_postgresql(scheme):
+    url = f"{scheme}://books:p%40ss@db.example:5433/fintrack"
+
+    database = values(**GOOD | {"DATABASE_URL": url})["DATABASES"]["default"]
+
+    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert [database[key] for key in ("HOST", "PORT", "USER", "PASSWORD", "NAME")] == [
+        "db.example",
+        5433,
+        "books",
+        "p@ss",
+        "fintrack",
+    ]
+    assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (60, True)
+
+
+def test_postgresql_with_a_pool_keeps_no_connections_beside_it():
+    url = "postgres://books@db.example/fintrack?pool=true"
+
+    database = values(**GOOD | {"DATABASE_URL": url})["DATABASES"]["default"]
+
+    assert database["OPTIONS"]["pool"] is True
+    assert database["CONN_MAX_AGE"] == 0
