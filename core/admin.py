@@ -113,6 +113,7 @@ class ScopedAdmin(admin.ModelAdmin):
     company_path = "company_id"
     actions = None
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
 
     class Media:

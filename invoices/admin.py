@@ -178,16 +178,17 @@ class InvoiceAdmin(RecordedAdmin):
         """The confirmation of an issue, and the issue."""
         invoice = self.existing(request, object_id, invoice_documents_of(request.user))
         require_page(request.user.has_perm("invoices.issue_invoice", invoice))
+        if request.method != "POST":
+            if not allows(invoice.status, Command.ISSUE):
+                return self.not_possible(request, invoice, Command.ISSUE)
+            return self.issue_page(request, invoice)
         try:
-            if request.method == "POST":
-                return self.issue(request, invoice)
-            require_status(invoice.status, Command.ISSUE)
+            return self.issue(request, invoice)
         except StaleVersion as refusal:
             return self.issue_refused_as_stale(request, object_id, refusal)
         except DomainError as refusal:
             messages.error(request, refusal.detail)
             return HttpResponseRedirect(self.change_url(invoice))
-        return self.issue_page(request, invoice)
 
     def issue(self, request: HttpRequest, invoice: Invoice) -> HttpResponse:
         """Issue the invoice in the version that the confirmation showed."""
@@ -235,6 +236,25 @@ class InvoiceAdmin(RecordedAdmin):
             items=lines_of(formsets),
             **draft_values(values),
         )
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The confirmation, for a draft; other invoices lead back to the document, with the reason."""
+        if request.method != "POST":
+            invoice = self.existing(request, unquote(object_id))
+            require_page(self.has_delete_permission(request, invoice))
+            if not allows(invoice.status, Command.DELETE):
+                return self.not_possible(request, invoice, Command.DELETE)
+        return super().delete_view(request, object_id, extra_context)
+
+    def not_possible(self, request: HttpRequest, invoice: Invoice, command: Command) -> HttpResponse:
+        """Back to the document, with the reason why its status does not take the command."""
+        try:
+            require_status(invoice.status, command)
+        except DomainError as refusal:
+            messages.error(request, refusal.detail)
+        return HttpResponseRedirect(self.change_url(invoice))
 
     def erase(self, request: HttpRequest, obj: Invoice, version: int | None) -> None:
         """Delete a draft and its lines."""

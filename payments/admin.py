@@ -50,15 +50,25 @@ class PaymentAdmin(RecordedAdmin):
     list_select_related = ("invoice", "company")
     search_fields = ("reference", "invoice__number", "invoice__customer_name")
     ordering = ("-id",)
-    READ = ("invoice", "kind", "amount_cell", "method", "reference", "paid_at", "reverses", "reason", "captured")
+    document_fields = (
+        "invoice",
+        "kind",
+        "amount_cell",
+        "method",
+        "reference",
+        "paid_on",
+        "reverses",
+        "reason",
+        "captured",
+    )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """The form of a new payment, or all that there is to read of an entry."""
-        return ("amount", "method", "reference", "paid_at") if obj is None else self.READ
+        return ("amount", "method", "reference", "paid_at") if obj is None else self.document_fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """An entry is only read."""
-        return () if obj is None else self.READ
+        return () if obj is None else self.document_fields
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: corrections are new entries."""
@@ -87,6 +97,7 @@ class PaymentAdmin(RecordedAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The form, for the invoice that the address names. Without one: the list of invoices, to choose from."""
+        require_page(self.has_add_permission(request))
         if "invoice" not in request.GET:
             messages.info(request, "Open the invoice that was paid, then choose Apply payment.")
             return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
