@@ -24,9 +24,9 @@ DEBUG = env.bool("DEBUG", default=False)
 
 def secret(name: str, development_value: str) -> str:
     """The secret `name`; with DEBUG off it must be set, long enough, varied and not a development value."""
-    value: str = env.str(name, default=development_value if DEBUG else "")
+    value: str = env.str(name, default="")
     if DEBUG:
-        return value
+        return value or development_value
     if len(value) < MINIMUM_SECRET_CHARACTERS or len(set(value)) < 10 or "development-only" in value:
         raise ImproperlyConfigured(
             f"{name} is missing or weak. Set it to at least {MINIMUM_SECRET_CHARACTERS} random characters, "

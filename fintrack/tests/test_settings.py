@@ -1,6 +1,7 @@
 """The settings are read by a process of their own, with an environment of which nothing is inherited."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -89,6 +90,23 @@ def test_production_refuses_missing_or_open_hosts(hosts):
 
     assert result.returncode != 0
     assert "ALLOWED_HOSTS must name" in result.stderr
+
+
+def test_the_example_names_every_variable_that_is_read():
+    source = (settings.BASE_DIR / "fintrack" / "settings.py").read_text()
+    example = (settings.BASE_DIR / ".env.example").read_text()
+
+    read_names = set(re.findall(r'(?:env\.\w+|names|secret)\(\s*"([A-Z_]+)"', source))
+
+    assert {"DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "JWT_ISSUER"} <= read_names
+    assert read_names <= set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.MULTILINE))
+
+
+def test_development_starts_on_the_example_as_it_is():
+    example = (settings.BASE_DIR / ".env.example").read_text()
+    given = dict(line.split("=", 1) for line in example.splitlines() if line and not line.startswith("#"))
+
+    assert values(DEBUG="on", **given)["DEBUG"] is True
 
 
 def test_development_needs_nothing():
