@@ -88,10 +88,10 @@ clean: ## remove the environment and all caches (never the data)
 
 .venv/.runtime: requirements.txt | .venv/bin/python
 	@echo "Installing the packages of requirements.txt"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.txt
 	@touch $@
 
 .venv/.development: requirements.txt requirements-dev.txt | .venv/bin/python
 	@echo "Installing the packages of requirements-dev.txt"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	@touch .venv/.runtime $@

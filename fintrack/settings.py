@@ -225,5 +225,6 @@ LOGGING = {
     "filters": {"request_id": {"()": "core.request_context.RequestIdFilter"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "loggers": {"django": {"handlers": []}},  # its own handlers would say everything twice
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
