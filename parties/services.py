@@ -1,10 +1,11 @@
 """The verbs of companies and customers.
 
-Errors: PartyInvalid, CustomerInUse, UnknownCurrency, StaleVersion.
+Errors: PartyInvalid, PeriodLocked, CustomerInUse, UnknownCurrency, StaleVersion.
 """
 
 import zoneinfo
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ from core.errors import DomainError
 from core.model_fields import AMOUNT_DECIMALS
 from core.money import exact, minor_units
 from core.text import clean_text
-from parties.models import Company, Customer, Party
+from parties.models import Company, Customer, Party, VatRounding
 
 
 class PartyInvalid(DomainError):
@@ -27,6 +28,13 @@ class PartyInvalid(DomainError):
 
     code = "party_invalid"
     title = "Not acceptable"
+
+
+class PeriodLocked(DomainError):
+    """The books of that day are closed."""
+
+    code = "period_locked"
+    title = "Period locked"
 
 
 class CustomerInUse(DomainError):
@@ -37,7 +45,9 @@ class CustomerInUse(DomainError):
     default_detail = "This customer has documents and cannot be deleted. Archive it instead."
 
 
-COMPANY_FIELDS = frozenset({"registration_number", "currency", "time_zone", "default_vat_rate", "payment_days"})
+COMPANY_FIELDS = frozenset(
+    {"registration_number", "currency", "time_zone", "default_vat_rate", "payment_days", "vat_rounding"}
+)
 CUSTOMER_FIELDS = frozenset({"archived"})
 
 
@@ -57,6 +67,27 @@ def update_company(*, actor: Actor, company_id: int, version: int | None = None,
         with recording(actor=actor, action="company.updated", company_id=company.pk) as change:
             write_version(company, change=change, **values)
     return company
+
+
+def move_period_lock(
+    *, actor: Actor, company_id: int, locked_through: date | None, reason: str, version: int | None = None
+) -> Company:
+    """The company with its books closed up to `locked_through` (None opens them). A reason is needed, and recorded."""
+    reason = clean_text(reason, max_length=1000, field="reason")
+    if not reason:
+        raise PartyInvalid("Say why the lock moves.", field="reason")
+    with transaction.atomic():
+        company = Company.objects.select_for_update().get(pk=company_id)
+        require_version(company, version)
+        with recording(actor=actor, action="company.period_lock_moved", company_id=company.pk, reason=reason) as change:
+            write_version(company, change=change, locked_through=locked_through)
+    return company
+
+
+def require_open_period(company: Company, day: date) -> None:
+    """Raise PeriodLocked where the books of `company` are closed on `day`."""
+    if company.locked_through is not None and day <= company.locked_through:
+        raise PeriodLocked(f"The books are closed up to {company.locked_through}; {day} is not after it.")
 
 
 def create_customer(*, actor: Actor, company: Company, name: str, **details: Any) -> Customer:
@@ -99,6 +130,8 @@ def _clean_company(details: Mapping[str, Any]) -> dict[str, Any]:
         )
     if "default_vat_rate" in values:
         values["default_vat_rate"] = _fraction(values["default_vat_rate"])
+    if "vat_rounding" in values and values["vat_rounding"] not in VatRounding.values:
+        raise PartyInvalid("VAT is rounded by document or by line.", field="vat_rounding")
     if not 0 <= values.get("payment_days", 0) <= 3650:
         raise PartyInvalid("Payment days run from 0 to 3650.", field="payment_days")
     return values
