@@ -68,7 +68,7 @@ format: .venv/.development ## format the code and fix what can be fixed by rule
 	$(BIN)/ruff check --fix .
 
 audit: .venv/.development ## look for known vulnerabilities in the locked packages (asks a public database)
-	$(BIN)/pip-audit --requirement requirements.txt --require-hashes --disable-pip
+	$(BIN)/pip-audit --requirement requirements.txt --require-hashes --disable-pip --strict
 
 lock: .venv/.development ## resolve requirements*.in into requirements*.txt (UPGRADE=--upgrade takes the newest)
 	$(LOCK) $(UPGRADE) requirements.in --output-file requirements.txt
