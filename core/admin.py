@@ -260,7 +260,7 @@ class CommandAdmin(ScopedAdmin):
             return super().delete_view(request, object_id, extra_context)
         except DomainError as refusal:
             obj = self.existing(request, object_id)
-            messages.error(request, refusal.detail)
+            messages.error(request, f"Not deleted. {refusal.detail}")
             return HttpResponseRedirect(self.change_url(obj))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
