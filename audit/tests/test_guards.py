@@ -49,9 +49,9 @@ FROZEN_VALUES: dict[str, Any] = {
 def refused(write: Callable[[Change], Any], model: type[Model], reason: str) -> None:
     """The write is refused within an entry, and the rows are as they were."""
     before = list(model._default_manager.order_by("pk").values())
-    with recording(actor=SYSTEM, action="test") as change, pytest.raises(IntegrityError, match=reason):
-        with transaction.atomic():
-            write(change)
+    entry = recording(actor=SYSTEM, action="test")
+    with entry as change, pytest.raises(IntegrityError, match=reason), transaction.atomic():
+        write(change)
     assert list(model._default_manager.order_by("pk").values()) == before
 
 
