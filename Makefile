@@ -15,7 +15,7 @@ SCHEMA := docs/openapi.yaml
 NO_DATA := DEBUG=on DATABASE_URL=sqlite://:memory:
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-sqlite test-postgresql check lint types schema-check openapi format audit lock clean
+.PHONY: help run demo test test-sqlite test-postgresql check lint types schema-check openapi baselines replay bench format audit lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -63,12 +63,24 @@ schema-check: .venv/.development ## compare the API with its recorded descriptio
 openapi: .venv/.development ## write the description of the API to docs/openapi.yaml
 	$(NO_DATA) $(MANAGE) spectacular --validate --fail-on-warn --file $(SCHEMA)
 
+baselines: .venv/.development ## write the reviewed counts of SQL statements anew (on both databases, where DATABASE_URL names a server)
+	REFRESH_BASELINES=1 DATABASE_URL=sqlite:///db.sqlite3 $(BIN)/python -m pytest -q fintrack/tests/test_query_counts.py
+ifneq ($(filter postgres%,$(DATABASE_URL)),)
+	REFRESH_BASELINES=1 $(BIN)/python -m pytest -q fintrack/tests/test_query_counts.py
+endif
+
+replay: .venv/.development ## replay real receivables over HTTP on a database of their own, and prove the books
+	$(BIN)/python benchmarks/replay_receivables.py
+
+bench: .venv/.development ## measure what recording costs
+	$(BIN)/python benchmarks/recording_cost.py
+
 format: .venv/.development ## format the code and fix what can be fixed by rule
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 audit: .venv/.development ## look for known vulnerabilities in the locked packages (asks a public database)
-	$(BIN)/pip-audit --requirement requirements.txt --require-hashes --disable-pip
+	$(BIN)/pip-audit --requirement requirements.txt --require-hashes --disable-pip --strict
 
 lock: .venv/.development ## resolve requirements*.in into requirements*.txt (UPGRADE=--upgrade takes the newest)
 	$(LOCK) $(UPGRADE) requirements.in --output-file requirements.txt

@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     reason = pytest.mark.skip(reason="needs PostgreSQL: set DATABASE_URL to a server")
     for item in items:
-        if "postgresql" in item.keywords:
+        if item.get_closest_marker("postgresql"):
             item.add_marker(reason)
 
 
@@ -45,12 +45,6 @@ def flush_around_append_only_tables() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = teardown
     yield
     TransactionTestCase._fixture_teardown = original
-
-
-@pytest.fixture(autouse=True)
-def quick_password_hashing(settings: Any) -> None:
-    """Argon2 is slow on purpose; tests sign in hundreds of users."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run one management command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fintrack.settings")
-    os.environ.setdefault("DEBUG", "on")
+    os.environ.setdefault("DEBUG_DEFAULT", "on")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

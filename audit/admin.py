@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 
 from audit.models import Change, Recorded, history_model, recorded_models
 from audit.selectors import TimelineEntry, newest_first, timeline
-from core.admin import CommandAdmin, ScopedAdmin, refusal_of, refusal_text, require_page
+from core.admin import CommandAdmin, ScopedAdmin, conflict_text, refusal_of, require_page
 from core.errors import StaleVersion
 
 NOTHING = "—"
@@ -110,7 +110,7 @@ def conflict_context(request: HttpRequest, subject: Any, read_timeline: Any) -> 
     read = history_model(type(subject)).objects.filter(id=subject.pk, version=posted if posted.isdigit() else 0).first()
     since = read.change_id if read else 0
     entries = [entry for entry in read_timeline(subject) if entry.entry_id > since]
-    return {"conflict": refusal, "conflict_text": refusal_text(refusal), "news": command_groups(entries)}
+    return {"conflict": refusal, "conflict_text": conflict_text(refusal), "news": command_groups(entries)}
 
 
 class ChangeAdmin(ScopedAdmin):

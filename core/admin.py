@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.exceptions import NotRegistered
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.exceptions import PermissionDenied as PageForbidden
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from core.errors import ConstraintBroken, DomainError, NotFound, PermissionDenied, StaleVersion
 from core.money import exact, plain_text
@@ -135,7 +137,21 @@ class ScopedAdmin(admin.ModelAdmin):
         """The list; a NUL character in the address, which no database takes, is as wrong as any other filter value."""
         if any("\x00" in value for value in request.GET.values()):
             return HttpResponseRedirect(f"{request.path}?e=1")
-        return super().changelist_view(request, extra_context)
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[str]:
+        """The columns; which company a row is of only matters to those who have several."""
+        columns = super().get_list_display(request)
+        several = request.user.is_superuser or len(request.user.company_ids) > 1
+        return columns if several else [column for column in columns if column != "company"]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """The field; beside a choice there is a button to add another, and none that changes or deletes it."""
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if isinstance(getattr(field, "widget", None), RelatedFieldWidgetWrapper):
+            field.widget.can_change_related = field.widget.can_delete_related = field.widget.can_view_related = False
+        return field
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the role in the object's company lets the reader see it."""
@@ -244,7 +260,7 @@ class CommandAdmin(ScopedAdmin):
             return super().delete_view(request, object_id, extra_context)
         except DomainError as refusal:
             obj = self.existing(request, object_id)
-            messages.error(request, refusal.detail)
+            messages.error(request, f"Not deleted. {refusal.detail}")
             return HttpResponseRedirect(self.change_url(obj))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
@@ -276,13 +292,18 @@ def refusal_of(request: HttpRequest) -> DomainError | None:
 
 
 def refusal_text(refusal: DomainError) -> str:
-    """The sentence that people read in the form."""
+    """The sentence beside the field, or above the form."""
     if isinstance(refusal, StaleVersion):
-        return (
-            f"{refusal.changed_by} changed this at {moment_text(refusal.changed_at)}, after you opened it. Nothing of "
-            "yours is saved yet, and what you typed is kept: read what changed, then save again to let yours stand."
-        )
+        return "Nothing is saved yet: read above what was changed since you opened this."
     return refusal.detail
+
+
+def conflict_text(refusal: StaleVersion) -> str:
+    """Who was faster, when, and what to do about it."""
+    return (
+        f"{refusal.changed_by} changed this at {moment_text(refusal.changed_at)}, after you opened it. Nothing of "
+        "yours is saved yet, and what you typed is kept: read what changed, then save again to let yours stand."
+    )
 
 
 def moment_text(timestamp: str) -> str:

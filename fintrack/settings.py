@@ -4,6 +4,7 @@ With DEBUG off (the default, and what ``fintrack/wsgi.py`` and the image use) mi
 the start: a production installation cannot run on defaults that everybody knows.
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ DEVELOPMENT_JWT_SIGNING_KEY = "development-only-signing-key-never-use-it-in-prod
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env", overwrite=False)
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = env.bool("DEBUG", default=os.environ.get("DEBUG_DEFAULT") == "on")
+"""Off, unless the environment or .env says otherwise; manage.py and the tests only change what stands for silence."""
 
 
 def secret(name: str, development_value: str) -> str:

@@ -78,11 +78,10 @@ class InvoiceAdmin(RecordedAdmin):
         "document",
         "customer_column",
         "status_badge",
-        "issue_date",
-        "due_date",
+        "issued_on",
+        "due_on",
         "total_amount",
         "outstanding_amount",
-        "overdue_mark",
         "company",
     )
     list_filter = ("status", ("company", ScopedFilter), "issue_date")
@@ -118,6 +117,17 @@ class InvoiceAdmin(RecordedAdmin):
             '<span class="status status-{}">{}</span>', invoice.status.lower(), invoice.get_status_display()
         )
 
+    @admin.display(description="issue date", ordering="issue_date")
+    def issued_on(self, invoice: Invoice) -> str:
+        """The issue date."""
+        return invoice.issue_date.isoformat()
+
+    @admin.display(description="due date", ordering="due_date")
+    def due_on(self, invoice: Invoice) -> str:
+        """The due date, with a mark where it has passed and something is outstanding."""
+        mark = format_html(' <span class="status status-overdue">{}</span>', "Overdue") if invoice.is_overdue else ""
+        return format_html("{}{}", invoice.due_date.isoformat(), mark)
+
     @admin.display(description="total", ordering="total")
     def total_amount(self, invoice: Invoice) -> str:
         """What is billed."""
@@ -127,11 +137,6 @@ class InvoiceAdmin(RecordedAdmin):
     def outstanding_amount(self, invoice: Invoice) -> str:
         """What is still to be paid."""
         return amount_cell(invoice, invoice.outstanding)
-
-    @admin.display(description="overdue")
-    def overdue_mark(self, invoice: Invoice) -> str:
-        """A mark on what is past its due date."""
-        return format_html('<span class="status status-overdue">{}</span>', "Overdue") if invoice.is_overdue else ""
 
     def timeline(self, obj: Invoice) -> list[TimelineEntry]:
         """What happened to the invoice, its lines and its payments."""

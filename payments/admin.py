@@ -9,6 +9,7 @@ from django.contrib.admin.widgets import AdminDateWidget
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.admin import RecordedAdmin
 from audit.selectors import TimelineEntry
@@ -78,10 +79,10 @@ class PaymentAdmin(RecordedAdmin):
         """Never: corrections are new entries."""
         return False
 
-    @admin.display(description="paid (UTC)", ordering="paid_at")
+    @admin.display(description="paid", ordering="paid_at")
     def paid_on(self, payment: Payment) -> str:
-        """When the money moved."""
-        return f"{payment.paid_at:%Y-%m-%d %H:%M}"
+        """When the money moved, by the company's clock."""
+        return f"{timezone.localtime(payment.paid_at, payment.company.zone):%Y-%m-%d %H:%M}"
 
     @admin.display(description="amount", ordering="amount")
     def amount_cell(self, payment: Payment) -> str:

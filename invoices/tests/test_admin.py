@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from accounts.tests.factories import make_user
+from accounts.tests.factories import add_role, make_user
 from audit.models import Change
 from invoices.models import Invoice, InvoiceLine
 from invoices.services import Item, delete_draft, issue_invoice, update_draft
@@ -86,3 +86,505 @@ def test_a_draft_is_made_with_its_lines_and_totals() -> None:
     assert [row.quantity for row in invoice.lines.all()] == [2, 1]
     assert invoice.change.actor == finance.email
     assert not LogEntry.objects.exists()
+
+
+def test_what_is_left_empty_takes_the_companys_defaults() -> None:
+    company = make_company(payment_days=14)
+    customer = make_customer(company)
+
+    signed_in(make_user("Finance", company)).post(ADD, typed(line(vat_rate=""), customer=customer.pk))
+
+    invoice = Invoice.objects.get()
+    assert invoice.due_date == company.today() + timedelta(days=14)
+    assert (invoice.total, invoice.currency) == (115, "ZAR")
+
+
+def test_an_untouched_empty_row_is_no_line() -> None:
+    company = make_company()
+    blank = {"description": "", "quantity": "", "unit_price": "", "vat_rate": "", "vat_category": ""}
+
+    signed_in(make_user("Finance", company)).post(
+        ADD, typed(blank, line("7"), blank, customer=make_customer(company).pk)
+    )
+
+    assert [row.unit_price for row in InvoiceLine.objects.all()] == [7]
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"unit_price": "2 500,00"}, "Give a plain decimal number"),
+        ({"unit_price": "1e3"}, "Give a plain decimal number"),
+        ({"quantity": "NaN"}, "Give a plain decimal number"),
+        ({"quantity": "٣"}, "Give a plain decimal number"),
+        ({"quantity": "0"}, "A quantity is above zero."),
+        ({"unit_price": "-1"}, "A price is not negative."),
+        ({"unit_price": "0.1234567"}, "At most 6 decimals are possible here"),
+        ({"unit_price": "1000000000"}, "Prices and quantities stay below 1 000 000 000."),
+        ({"vat_rate": "15"}, "A VAT rate is a fraction from 0 to 1: 0.15 is 15 %."),
+        ({"vat_category": "E"}, "Category S has a rate above 0, all other categories have rate 0."),
+        ({"description": "   "}, "This field is required."),
+    ],
+)
+def test_a_line_that_cannot_be_billed_says_why_and_stays_as_typed(values: dict[str, str], sentence: str) -> None:
+    company = make_company()
+
+    response = signed_in(make_user("Finance", company)).post(
+        ADD, typed(line("1"), line(**values), customer=make_customer(company).pk)
+    )
+
+    (inline,) = response.context["inline_admin_formsets"]
+    field = next(iter(values))
+    assert response.status_code == 200
+    assert inline.formset.errors[0] == {}
+    assert sentence in str(inline.formset.errors[1][field])
+    assert inline.formset.forms[1][field].value() == values[field]
+    assert not Invoice.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "sentence"),
+    [
+        ({"issue_date": "2026-02-10", "due_date": "2026-02-09"}, "due_date", "The due date is before the issue date."),
+        ({"issue_date": "2026-02-30"}, "issue_date", "Enter a valid date."),
+        ({"issue_date": "0001-01-01"}, "issue_date", "Dates run from 1900-01-01 to 2999-12-31."),
+        ({"customer": ""}, "customer", "This field is required."),
+        ({"currency": "XXX"}, "currency", "Select a valid choice."),
+    ],
+)
+def test_what_is_wrong_with_a_draft_stands_beside_its_field(values: dict[str, str], field: str, sentence: str) -> None:
+    company = make_company()
+
+    response = signed_in(make_user("Finance", company)).post(
+        ADD, typed(line(), **{"customer": make_customer(company).pk, **values})
+    )
+
+    assert sentence in str(response.context["adminform"].form.errors[field])
+    assert not Invoice.objects.exists()
+
+
+def test_a_draft_is_changed_its_lines_edited_added_and_deleted() -> None:
+    company = make_company()
+    invoice = make_draft(company, make_item("100"), make_item("50"))
+    first, second = invoice.lines.all()
+    form = form_of(invoice, line("7"))
+    form |= {"lines-0-unit_price": "120", "lines-1-DELETE": "on", "prices_include_vat": "on"}
+
+    response = signed_in(make_user("Finance", company)).post(change_url(invoice), form)
+
+    invoice.refresh_from_db()
+    assert response.status_code == 302
+    assert invoice.lines.get(pk=first.pk).unit_price == 120
+    assert [row.unit_price for row in invoice.lines.all()] == [120, 7]
+    assert not InvoiceLine.objects.filter(pk=second.pk).exists()
+    assert (invoice.prices_include_vat, invoice.total, invoice.version) == (True, 127, 2)
+
+
+def test_a_line_keeps_its_category_when_the_form_is_saved_as_it_opened() -> None:
+    company = make_company()
+    invoice = make_draft(company, make_item(vat_rate="0", vat_category="E"), make_item(vat_rate="0"), make_item())
+    client = signed_in(make_user("Finance", company))
+    page = client.get(change_url(invoice))
+    (inline,) = page.context["inline_admin_formsets"]
+    shown = [form["vat_category"].value() for form in inline.formset.initial_forms]
+
+    form = form_of(invoice)
+    form |= {f"lines-{index}-vat_category": category for index, category in enumerate(shown)}
+    client.post(change_url(invoice), form)
+
+    assert shown == ["E", "", ""]
+    assert [row.vat_category for row in invoice.lines.all()] == ["E", "Z", "S"]
+
+
+def test_the_second_tab_is_told_what_changed_and_then_decides() -> None:
+    company = make_company()
+    invoice = make_draft(company, make_item("100", description="Work"), make_item("50", description="Travel"))
+    mine, rival = make_user("Finance", company), make_user("Finance", company, email="rival@example.test")
+    form = form_of(invoice, line("20", description="Parking"), due_date="2999-01-31")
+    form["lines-1-unit_price"] = "75"
+    work = invoice.lines.get(description="Work")
+    update_draft(
+        actor=rival,
+        invoice_id=invoice.pk,
+        issue_date=invoice.issue_date - timedelta(days=1),
+        items=[Item("Work", Decimal(1), Decimal(100), id=work.pk), Item("Hotel", Decimal(1), Decimal(900))],
+    )
+    client = signed_in(mine)
+
+    response = client.post(change_url(invoice), form)
+
+    # Told: who, when and what, lines included; nothing was saved.
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "rival@example.test changed this at " in page
+    assert "Hotel" in page
+    assert [change.entry.entity_type for change in response.context["news"][0].changes] == [
+        "Invoice",
+        "InvoiceLine",
+        "InvoiceLine",
+    ]
+    assert ("issueDate", form["issue_date"], (invoice.issue_date - timedelta(days=1)).isoformat()) in (
+        response.context["news"][0].changes[0].values
+    )
+    # Kept: all that was typed, the deleted line included, on a page that still shows every row.
+    (inline,) = response.context["inline_admin_formsets"]
+    rows = [row.form["description"].value() for row in inline]
+    assert rows[:3] == ["Work", "Travel", "Parking"]
+    assert inline.formset.forms[1]["unit_price"].value() == "75"
+    assert response.context["adminform"].form["due_date"].value() == "2999-01-31"
+    # And the hidden version is the current one, so that saving again is a decision.
+    assert response.context["adminform"].form["version"].value() == "2"
+    invoice.refresh_from_db()
+    assert (invoice.version, [row.description for row in invoice.lines.all()]) == (2, ["Work", "Hotel"])
+
+    again = client.post(change_url(invoice), form | {"version": "2"})
+
+    invoice.refresh_from_db()
+    assert again.status_code == 302
+    assert [(row.description, row.unit_price) for row in invoice.lines.all()] == [
+        ("Work", 100),
+        ("Travel", 75),
+        ("Parking", 20),
+    ]
+    assert invoice.version == 3
+
+
+def test_a_draft_issued_in_another_tab_is_not_changed_and_nothing_typed_is_lost() -> None:
+    company = make_company()
+    invoice = make_draft(company)
+    form = form_of(invoice, line("20", description="Parking"))
+    issue_invoice(actor=make_user("Finance", company, email="rival@example.test"), invoice_id=invoice.pk)
+    client = signed_in(make_user("Finance", company))
+
+    stale = client.post(change_url(invoice), form)
+    again = client.post(change_url(invoice), form | {"version": "2"})
+
+    assert "rival@example.test changed this at " in stale.content.decode()
+    assert "Parking" in stale.content.decode()
+    assert "Only drafts can be edited; this invoice is issued." in errors_of(again)
+    assert "Parking" in again.content.decode()
+    assert InvoiceLine.objects.count() == 1
+
+
+def test_a_form_without_its_version_is_refused() -> None:
+    company = make_company()
+    invoice = make_draft(company)
+    form = form_of(invoice)
+    del form["version"]
+
+    response = signed_in(make_user("Finance", company)).post(change_url(invoice), form)
+
+    assert "This page is incomplete: open it again, then repeat." in errors_of(response)
+    invoice.refresh_from_db()
+    assert invoice.version == 1
+
+
+def test_a_draft_is_issued_after_a_confirmation() -> None:
+    company = make_company()
+    invoice = make_draft(company, issue_date=date(2026, 3, 1))
+    client = signed_in(make_user("Finance", company))
+
+    form = client.get(change_url(invoice))
+    page = client.get(issue_url(invoice))
+    response = client.post(issue_url(invoice), {"version": 1})
+
+    invoice.refresh_from_db()
+    assert issue_url(invoice) in form.content.decode()
+    assert page.status_code == 200
+    assert 'name="version" value="1"' in page.content.decode()
+    assert (response.status_code, response["Location"]) == (302, change_url(invoice))
+    assert (invoice.status, invoice.number) == ("Issued", "INV-2026-000001")
+
+
+def test_a_second_click_on_issue_does_nothing_and_says_so() -> None:
+    company = make_company()
+    invoice = make_draft(company, issue_date=date(2026, 3, 1))
+    client = signed_in(make_user("Finance", company, email="quick@example.test"))
+
+    client.post(issue_url(invoice), {"version": 1})
+    response = client.post(issue_url(invoice), {"version": 1}, follow=True)
+
+    text = " ".join(str(message) for message in response.context["messages"])
+    invoice.refresh_from_db()
+    assert "Nothing was done: INV-2026-000001 is issued already. quick@example.test changed it at " in text
+    assert invoice.version == 2
+    assert Change.objects.filter(action="invoice.issued").count() == 1
+
+
+def test_a_draft_changed_meanwhile_is_shown_again_before_it_is_issued() -> None:
+    company = make_company()
+    invoice = make_draft(company, make_item("100"))
+    rival = make_user("Finance", company, email="rival@example.test")
+    update_draft(actor=rival, invoice_id=invoice.pk, items=[make_item("999")])
+    client = signed_in(make_user("Finance", company))
+
+    response = client.post(issue_url(invoice), {"version": 1})
+
+    page = response.content.decode()
+    invoice.refresh_from_db()
+    assert "rival@example.test changed this at " in page
+    assert "1148.85" in page
+    assert 'name="version" value="2"' in page
+    assert invoice.status == "Draft"
+    assert client.post(issue_url(invoice), {"version": 2}).status_code == 302
+
+
+def test_an_issue_that_a_rule_refuses_says_why() -> None:
+    company = make_company()
+    empty = signed_in(make_user("Finance", company))
+    without_lines = make_draft(company)
+    update_draft(actor=make_user("Finance", company), invoice_id=without_lines.pk, items=[])
+    archived = make_draft(company)
+    update_customer(actor=make_user("Finance", company), customer_id=archived.customer_id, archived=True)
+
+    no_lines = empty.post(issue_url(without_lines), {"version": 2}, follow=True)
+    no_customer = empty.post(issue_url(archived), {"version": 1}, follow=True)
+    no_version = empty.post(issue_url(archived), {}, follow=True)
+
+    assert "Add at least one line before issuing the invoice." in no_lines.content.decode()
+    assert issue_url(without_lines) not in no_lines.content.decode()
+    assert "This customer is archived." in no_customer.content.decode()
+    assert "This page is incomplete" in no_version.content.decode()
+    assert not Invoice.objects.exclude(status="Draft").exists()
+
+
+def test_issuing_needs_the_token_of_the_form() -> None:
+    company = make_company()
+    invoice = make_draft(company)
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(make_user("Finance", company))
+
+    assert client.post(issue_url(invoice), {"version": 1}).status_code == 403
+    invoice.refresh_from_db()
+    assert invoice.status == "Draft"
+
+
+def test_an_issued_invoice_reads_like_one() -> None:
+    company = make_company(name="Acme Trading")
+    customer = make_customer(company, name="Blue Lagoon", city="Durban")
+    invoice = make_issued(
+        company, make_item("100", "2", description="Work"), make_item("50", vat_rate="0.1"), customer=customer
+    )
+    update_customer(actor=make_user("Finance", company), customer_id=customer.pk, name="Renamed")
+
+    response = signed_in(make_user("Finance", company)).get(change_url(invoice))
+
+    page = response.content.decode()
+    for text in (
+        "Acme Trading",
+        "Blue Lagoon",
+        "Durban",
+        "Work",
+        "200.00",
+        "30.00",
+        "5.00",
+        "250.00",
+        "285.00",
+        "15 %",
+    ):
+        assert text in page
+    assert "Renamed" not in page
+    assert "id_customer" not in page
+    assert f"/admin/payments/payment/add/?invoice={invoice.pk}" in page
+    assert issue_url(invoice) not in page
+
+
+def test_viewers_and_auditors_read_and_change_nothing() -> None:
+    company = make_company()
+    draft, issued = make_draft(company), make_issued(company)
+    for role in ("Viewer", "Auditor"):
+        client = signed_in(make_user(role, company))
+
+        for invoice in (draft, issued):
+            page = client.get(change_url(invoice))
+            assert page.status_code == 200
+            assert '<input type="submit"' not in page.content.decode()
+            assert "Apply payment" not in page.content.decode()
+            assert client.post(change_url(invoice), form_of(invoice)).status_code == 403
+            assert client.get(issue_url(invoice)).status_code == 403
+            assert client.post(issue_url(invoice), {"version": invoice.version}).status_code == 403
+        assert client.get(ADD).status_code == 403
+        assert client.post(f"{LIST}{draft.pk}/delete/", {"post": "yes"}).status_code == 403
+
+    assert Invoice.objects.filter(pk=draft.pk, version=1, status="Draft").exists()
+
+
+def test_another_companys_invoice_answers_like_one_that_does_not_exist() -> None:
+    foreign = make_draft(make_company())
+    client = signed_in(make_user("Finance"))
+
+    for pk in (foreign.pk, foreign.pk + 1000):
+        address = f"{LIST}{pk}/"
+        replies = [
+            client.get(f"{address}change/"),
+            client.post(f"{address}change/", form_of(foreign)),
+            client.get(f"{address}history/"),
+            client.get(f"{address}issue/"),
+            client.post(f"{address}issue/", {"version": 1}),
+            client.get(f"{address}delete/"),
+            client.post(f"{address}delete/", {"post": "yes"}),
+        ]
+        assert {reply.status_code for reply in replies} == {404}
+    assert "0 invoices" in client.get(LIST).content.decode()
+    assert Invoice.objects.filter(pk=foreign.pk, version=1).exists()
+
+
+def test_a_foreign_customer_cannot_be_chosen_or_found() -> None:
+    company = make_company()
+    foreign = make_customer(make_company(), name="Foreign Fruit")
+    make_customer(company, name="Fresh Fruit")
+    make_customer(company, name="Former Fruit", archived=True)
+    client = signed_in(make_user("Finance", company))
+    question = {"app_label": "invoices", "model_name": "invoice", "field_name": "customer", "term": "fruit"}
+
+    found = client.get("/admin/autocomplete/", question).json()["results"]
+    response = client.post(ADD, typed(line(), customer=foreign.pk))
+
+    assert [row["text"] for row in found] == ["Fresh Fruit"]
+    assert "Select a valid choice." in errors_of(response)
+    assert not Invoice.objects.exists()
+
+
+def test_a_role_counts_where_it_is_held() -> None:
+    mine, read_only = make_company(), make_company()
+    user = add_role(make_user("Finance", mine), read_only, "Viewer")
+    theirs = make_draft(read_only)
+    client = signed_in(user)
+
+    added = client.post(ADD, typed(line(), customer=make_customer(read_only).pk))
+
+    assert "Your role does not allow this." in errors_of(added)
+    assert client.get(change_url(theirs)).status_code == 200
+    assert client.post(change_url(theirs), form_of(theirs)).status_code == 403
+    assert client.get(issue_url(theirs)).status_code == 403
+    assert Invoice.objects.count() == 1
+
+
+def test_the_list_shows_filters_and_finds() -> None:
+    company = make_company(currency="JPY", default_vat_rate="0")
+    late = make_issued(
+        company,
+        make_item("250", vat_rate="0"),
+        customer=make_customer(company, name="Blue Lagoon"),
+        issue_date=date(2026, 1, 1),
+        due_date=date(2026, 1, 31),
+    )
+    make_draft(company, make_item("70", vat_rate="0"), customer=make_customer(company, name="Green Hill"))
+    client = signed_in(make_user("Viewer", company))
+
+    everything = client.get(LIST).content.decode()
+    assert late.number in everything
+    assert everything.count('class="status status-overdue"') == 1
+    assert '<span class="currency">JPY</span> 250</span>' in everything
+    for address, only in (
+        (f"{LIST}?status__exact=Issued", "Blue Lagoon"),
+        (f"{LIST}?status__exact=Draft", "Green Hill"),
+        (f"{LIST}?q=green", "Green Hill"),
+        (f"{LIST}?q=2026-000001", "Blue Lagoon"),
+        (f"{LIST}?issue_date__gte=2026-01-01&issue_date__lt=2026-01-02", "Blue Lagoon"),
+    ):
+        page = client.get(address).content.decode()
+        assert [name for name in ("Blue Lagoon", "Green Hill") if name in page] == [only]
+
+
+def test_the_company_filter_offers_only_ones_own() -> None:
+    first, second = make_company(name="First"), make_company(name="Second")
+    make_draft(make_company(name="Foreign"))
+    make_draft(first, customer=make_customer(first, name="Of the first"))
+    make_draft(second, customer=make_customer(second, name="Of the second"))
+    client = signed_in(add_role(make_user("Finance", first), second, "Viewer"))
+
+    page = client.get(LIST).content.decode()
+    filtered = client.get(f"{LIST}?company__id__exact={second.pk}").content.decode()
+
+    assert "Foreign" not in page
+    assert "By company" in page
+    assert ("Of the first" in filtered, "Of the second" in filtered) == (False, True)
+
+
+def test_a_longer_list_takes_no_more_statements(django_assert_max_num_queries: Any) -> None:
+    company = make_company()
+    for _ in range(12):
+        make_issued(company)
+    client = signed_in(make_user("Finance", company))
+
+    with django_assert_max_num_queries(8):
+        assert client.get(LIST).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["issue_date__gte=soon", "status__exact=%00", "q=%00", "p=99", "o=x.y", "company__id__exact=zz", "nonsense=1"],
+)
+def test_a_senseless_address_is_no_error(query: str) -> None:
+    response = signed_in(make_user("Finance")).get(f"{LIST}?{query}")
+
+    assert response.status_code in (200, 302)
+
+
+@pytest.mark.parametrize("object_id", ["abc", "0", "99999999999999999999999", "1_2F", "-1"])
+def test_a_senseless_id_is_not_found(object_id: str) -> None:
+    client = signed_in(make_user("Finance"))
+
+    for page in ("change", "history", "delete", "issue"):
+        assert client.get(f"{LIST}{object_id}/{page}/").status_code == 404
+
+
+def test_a_draft_is_deleted_after_a_confirmation() -> None:
+    company = make_company()
+    invoice = make_draft(company)
+    client = signed_in(make_user("Finance", company))
+
+    page = client.get(f"{LIST}{invoice.pk}/delete/")
+    response = client.post(f"{LIST}{invoice.pk}/delete/", {"post": "yes", "version": "1"})
+
+    assert "Draft" in page.content.decode()
+    assert (response.status_code, response["Location"]) == (302, LIST)
+    assert not Invoice.objects.exists()
+    assert not LogEntry.objects.exists()
+    assert Change.objects.filter(action="invoice.deleted").count() == 1
+
+
+def test_what_changed_meanwhile_or_is_issued_is_not_deleted() -> None:
+    company = make_company()
+    changed, issued = make_draft(company), make_issued(company)
+    rival = make_user("Finance", company, email="rival@example.test")
+    update_draft(actor=rival, invoice_id=changed.pk, items=[make_item("5")])
+    client = signed_in(make_user("Finance", company))
+
+    stale = client.post(f"{LIST}{changed.pk}/delete/", {"post": "yes", "version": "1"}, follow=True)
+    frozen = client.get(f"{LIST}{issued.pk}/delete/", follow=True)
+    forced = client.post(f"{LIST}{issued.pk}/delete/", {"post": "yes"}, follow=True)
+
+    assert "Not deleted. rival@example.test changed it meanwhile" in stale.content.decode()
+    assert "Only drafts can be deleted; this invoice is issued." in frozen.content.decode()
+    assert "Only drafts can be deleted; this invoice is issued." in forced.content.decode()
+    assert Invoice.objects.count() == 2
+
+
+def test_an_invoice_deleted_in_another_tab_is_gone() -> None:
+    company = make_company()
+    invoice = make_draft(company)
+    form = form_of(invoice)
+    delete_draft(actor=make_user("Finance", company), invoice_id=invoice.pk)
+    client = signed_in(make_user("Finance", company))
+
+    assert client.post(change_url(invoice), form).status_code == 404
+    assert client.post(issue_url(invoice), {"version": 1}).status_code == 404
+
+
+def test_the_history_tells_who_changed_what_lines_included() -> None:
+    company = make_company()
+    author = make_user("Finance", company, email="author@example.test")
+    invoice = make_draft(company, make_item("100"))
+    row = invoice.lines.get()
+    update_draft(actor=author, invoice_id=invoice.pk, items=[Item("Work", Decimal(1), Decimal(110), id=row.pk)])
+
+    response = signed_in(make_user("Viewer", company)).get(f"{LIST}{invoice.pk}/history/")
+
+    newest, oldest = response.context["groups"]
+    assert (newest.entry.command, newest.entry.performed_by) == ("invoice.updated", "author@example.test")
+    assert ("total", "115.00", "126.50") in newest.changes[0].values
+    assert ("unitPrice", "100", "110") in newest.changes[1].values
+    assert "dueDate" not in [name for name, _, _ in newest.changes[0].values]
+    assert oldest.entry.command == "invoice.created"
