@@ -335,15 +335,23 @@ class InvoiceViewSet(ScopedViewSet):
         data = self.body(DraftSerializer)
         data.pop("company_id", None)
         items = _items(data.pop("items", []))
-        invoice = create_draft(actor=self.caller, company=company, items=items, **data)
-        return self._reply(invoice, InvoiceSerializer, status=201)
+
+        def command() -> Response:
+            invoice = create_draft(actor=self.caller, company=company, items=items, **data)
+            return self._reply(invoice, InvoiceSerializer, status=201)
+
+        return self.once(company.pk, command)
 
     def _create_by_quick_form(self, company: Any) -> Response:
         data = self.body(QuickDraftSerializer)
         data.pop("company_id", None)
         data.pop("status", None)
-        invoice = create_quick_draft(actor=self.caller, company=company, **data)
-        return self._reply(invoice, QuickInvoiceSerializer, status=201)
+
+        def command() -> Response:
+            invoice = create_quick_draft(actor=self.caller, company=company, **data)
+            return self._reply(invoice, QuickInvoiceSerializer, status=201)
+
+        return self.once(company.pk, command)
 
     @extend_schema(operation_id="getInvoice", tags=["invoices"])
     def retrieve(self, request: Request, id: int) -> Response:
@@ -382,8 +390,12 @@ class InvoiceViewSet(ScopedViewSet):
         """Issue a draft: it gets its number and is frozen."""
         invoice = self.scoped_object(invoice_references_of(self.caller))
         version = self.stated_version(self.body(IssueSerializer).get("version"))
-        invoice = issue_invoice(actor=self.caller, invoice_id=invoice.pk, version=version)
-        return self.document(InvoiceStateSerializer(invoice).data)
+
+        def command() -> Response:
+            issued = issue_invoice(actor=self.caller, invoice_id=invoice.pk, version=version)
+            return self.document(InvoiceStateSerializer(issued).data)
+
+        return self.once(invoice.company_id, command)
 
     @extend_schema(
         operation_id="cancelInvoice", tags=["invoices"], request=CancelSerializer, responses=InvoiceStateSerializer
@@ -393,8 +405,12 @@ class InvoiceViewSet(ScopedViewSet):
         invoice = self.scoped_object(invoice_references_of(self.caller))
         data = self.body(CancelSerializer)
         data["version"] = self.stated_version(data.get("version"))
-        invoice = cancel_invoice(actor=self.caller, invoice_id=invoice.pk, **data)
-        return self.document(InvoiceStateSerializer(invoice).data)
+
+        def command() -> Response:
+            cancelled = cancel_invoice(actor=self.caller, invoice_id=invoice.pk, **data)
+            return self.document(InvoiceStateSerializer(cancelled).data)
+
+        return self.once(invoice.company_id, command)
 
     @extend_schema(operation_id="explainInvoice", tags=["invoices"], responses=ExplanationSerializer)
     def explain(self, request: Request, id: int) -> Response:

@@ -127,8 +127,12 @@ class CustomerViewSet(ScopedViewSet):
         company = self.company_of_body(company_for)
         data = self.body()
         data.pop("company_id", None)
-        customer = create_customer(actor=self.caller, company=company, **data)
-        return self.document(CustomerSerializer(customer).data, status=201)
+
+        def command() -> Response:
+            customer = create_customer(actor=self.caller, company=company, **data)
+            return self.document(CustomerSerializer(customer).data, status=201)
+
+        return self.once(company.pk, command)
 
     @extend_schema(operation_id="getCustomer", tags=["customers"])
     def retrieve(self, request: Request, id: int) -> Response:

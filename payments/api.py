@@ -144,9 +144,12 @@ class PaymentViewSet(ScopedViewSet):
         invoice = self.scoped_object(invoice_references_of(self.caller))
         data = self.body(PaymentCommandSerializer)
         data["version"] = self.stated_version(data.get("version"))
-        payment = apply_payment(actor=self.caller, invoice_id=invoice.pk, **data)
-        state = {"paymentId": payment.pk, **_state_of(payment)}
-        return self.document(state, status=201)
+
+        def command() -> Response:
+            payment = apply_payment(actor=self.caller, invoice_id=invoice.pk, **data)
+            return self.document({"paymentId": payment.pk, **_state_of(payment)}, status=201)
+
+        return self.once(invoice.company_id, command)
 
     @extend_schema(
         operation_id="refundPayment",
@@ -159,10 +162,14 @@ class PaymentViewSet(ScopedViewSet):
         invoice = self.scoped_object(invoice_references_of(self.caller))
         data = self.body(RefundCommandSerializer)
         data["version"] = self.stated_version(data.get("version"))
-        refunds = refund_payment(actor=self.caller, invoice_id=invoice.pk, **data)
-        ids = [refund.pk for refund in refunds]
-        state = {"refundPaymentId": ids[0], "refundPaymentIds": ids, **_state_of(refunds[0])}
-        return self.document(state, status=201)
+
+        def command() -> Response:
+            refunds = refund_payment(actor=self.caller, invoice_id=invoice.pk, **data)
+            ids = [refund.pk for refund in refunds]
+            state = {"refundPaymentId": ids[0], "refundPaymentIds": ids, **_state_of(refunds[0])}
+            return self.document(state, status=201)
+
+        return self.once(invoice.company_id, command)
 
     @extend_schema(
         operation_id="reversePayment",
@@ -177,9 +184,13 @@ class PaymentViewSet(ScopedViewSet):
             raise PaymentNotFound
         data = self.body(ReversalCommandSerializer)
         data["version"] = self.stated_version(data.get("version"))
-        reversal = reverse_payment(actor=self.caller, invoice_id=invoice.pk, payment_id=payment_id, **data)
-        state = {"reversalPaymentId": reversal.pk, "originalPaymentId": payment_id, **_state_of(reversal)}
-        return self.document(state, status=201)
+
+        def command() -> Response:
+            reversal = reverse_payment(actor=self.caller, invoice_id=invoice.pk, payment_id=payment_id, **data)
+            state = {"reversalPaymentId": reversal.pk, "originalPaymentId": payment_id, **_state_of(reversal)}
+            return self.document(state, status=201)
+
+        return self.once(invoice.company_id, command)
 
 
 def _state_of(entry: Payment) -> dict[str, Any]:

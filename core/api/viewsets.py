@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
+from core.api.idempotency import once
 from core.api.pagination import PAGE_PARAMETERS, KeysetPagination
 from core.errors import DomainError, NotFound, PermissionDenied, StaleVersion
 
@@ -94,6 +95,10 @@ class ScopedViewSet(GenericViewSet):
         )
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+    def once(self, company_id: int, command: Callable[[], Response]) -> Response:
+        """The reply of `command`; with an Idempotency-Key, that of its first run."""
+        return once(self.request, company_id, command)
 
     def stated_version(self, version: int | None, *, required: bool = False) -> int | None:
         """The version the caller read: that of If-Match, or else `version`. Raises VersionRequired where none is."""

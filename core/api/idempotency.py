@@ -1,0 +1,116 @@
+"""One effect for a repeated request: the second gets the reply of the first.
+
+Errors: KeyInvalid, KeyReused, KeyBusy.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.errors import DomainError
+from core.models import IdempotencyKey
+
+HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotent-Replayed"
+WAIT_SECONDS = 5
+KEY_LIMIT = 255
+
+
+class KeyInvalid(DomainError):
+    """The header is no key."""
+
+    code = "idempotency_key_invalid"
+    title = "Not a key"
+    default_detail = f"An Idempotency-Key has 1 to {KEY_LIMIT} visible ASCII characters."
+
+
+class KeyReused(DomainError):
+    """The key came before, with another request."""
+
+    status = 422
+    code = "idempotency_key_reused"
+    title = "Key used for another request"
+    default_detail = "This Idempotency-Key came before with another body or address. Use a new key for a new request."
+
+
+class KeyBusy(DomainError):
+    """The first request with the key is still running."""
+
+    status = 409
+    code = "idempotency_key_busy"
+    title = "Still running"
+    default_detail = (
+        f"A request with this Idempotency-Key has been running for {WAIT_SECONDS} s. Repeat it in a moment."
+    )
+    wait = WAIT_SECONDS
+
+
+def once(request: Request, company_id: int, command: Callable[[], Response]) -> Response:
+    """The reply of `command`, given once for the caller's key: a repeat waits for the first, and gets its reply.
+
+    The claim lives in the command's transaction, so a command that is refused gives its key back. Without a key the
+    command simply runs.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return command()
+    if not 1 <= len(key) <= KEY_LIMIT or not (key.isascii() and key.isprintable()):
+        raise KeyInvalid
+    with transaction.atomic():
+        if not _claim(request, company_id, key):
+            return _replay(request, company_id, key)
+        response = command()
+        _rows(request, company_id, key).update(
+            status=response.status_code, entity_tag=response.get("ETag", ""), body=response.data
+        )
+    return response
+
+
+def _rows(request: Request, company_id: int, key: str) -> QuerySet[IdempotencyKey]:
+    return IdempotencyKey.objects.filter(user_id=request.user.pk, company_id=company_id, key=key)
+
+
+def _claim(request: Request, company_id: int, key: str) -> bool:
+    """Whether this request is the first with the key. Waits while another transaction holds it."""
+    _limit_waiting()
+    columns = "user_id, company_id, key, fingerprint, entity_tag"
+    values = [request.user.pk, company_id, key, _fingerprint(request), ""]
+    try:
+        with connection.cursor() as cursor:
+            # The ORM can skip a row that exists, but does not say whether it did.
+            cursor.execute(
+                f"INSERT INTO {IdempotencyKey._meta.db_table} ({columns}) VALUES (%s, %s, %s, %s, %s) "
+                "ON CONFLICT DO NOTHING",
+                values,
+            )
+            return bool(cursor.rowcount)
+    except OperationalError as error:
+        raise KeyBusy from error
+
+
+def _limit_waiting() -> None:
+    """PostgreSQL would wait for the first request as long as it takes; SQLite has its own limit."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
+
+
+def _replay(request: Request, company_id: int, key: str) -> Response:
+    claim = _rows(request, company_id, key).get()
+    if claim.fingerprint != _fingerprint(request):
+        raise KeyReused
+    headers = {REPLAYED_HEADER: "true"}
+    if claim.entity_tag:
+        headers["ETag"] = claim.entity_tag
+    return Response(claim.body, status=claim.status, headers=headers)
+
+
+def _fingerprint(request: Request) -> str:
+    body: Any = json.dumps(request.data, sort_keys=True, default=str)
+    return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()
