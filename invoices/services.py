@@ -150,8 +150,12 @@ class Item:
 
 
 def lock_invoice(invoice_id: int) -> Invoice:
-    """The invoice, locked until the end of the transaction: the first lock of every command on it."""
-    invoices = Invoice.objects.select_for_update(of=("self",)).select_related("company", "customer", "change")
+    """The invoice, locked until the end of the transaction: the first lock of every command on it.
+
+    Only what never changes on an invoice is joined: PostgreSQL checks the joins again, with the rows as they were
+    before the wait, and a join on `change` or `customer` would lose the row to whoever was faster.
+    """
+    invoices = Invoice.objects.select_for_update(of=("self",)).select_related("company")
     invoice = invoices.filter(pk=invoice_id).first()
     if invoice is None:
         raise InvoiceNotFound

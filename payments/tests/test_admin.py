@@ -256,7 +256,7 @@ def test_the_list_filters_finds_and_takes_few_statements(
     with django_assert_max_num_queries(8):
         everything = finance.get(LIST).content.decode()
     cash = finance.get(f"{LIST}?method__exact=Cash").content.decode()
-    found = finance.get(f"{LIST}?q=part+5").content.decode()
+    found = finance.get(f"{LIST}?q=%22part+5%22").content.decode()
 
     assert everything.count("part ") == 8
     assert [number for number in range(8) if f"part {number}" in cash] == [3]

@@ -21,7 +21,6 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 # PostgreSQL checks the joins of a locked row again when a rival changed it meanwhile, with the joined rows as they were
 # before: lock_invoice joins `change`, so who had to wait gets InvoiceNotFound. It must join `company` only.
-joins_lose_the_row = pytest.mark.xfail(reason="lock_invoice joins the journal entry", strict=True)
 
 ROUNDS = 25
 
@@ -38,7 +37,6 @@ def pay(invoice: Invoice, amount: str, reference: str = "", version: int | None 
     )
 
 
-@joins_lose_the_row
 def test_two_payments_that_fit_alone_but_not_together(company: Company) -> None:
     for _ in range(ROUNDS):
         # given: 115.00 to pay, and two who pay 60.00 and 70.00 at the same moment
@@ -52,7 +50,6 @@ def test_two_payments_that_fit_alone_but_not_together(company: Company) -> None:
     assert list(faults()) == []
 
 
-@joins_lose_the_row
 def test_sixteen_who_pay_the_whole_at_once(company: Company) -> None:
     invoice = make_issued(company, make_item("100"))
     results = race([partial(pay, invoice, "115")] * 16)
@@ -61,7 +58,6 @@ def test_sixteen_who_pay_the_whole_at_once(company: Company) -> None:
     assert list(faults()) == []
 
 
-@joins_lose_the_row
 def test_sixteen_small_payments_are_all_booked(company: Company) -> None:
     invoice = make_issued(company, make_item("100"))
     assert outcomes(race([partial(pay, invoice, "0.10")] * 16)) == {"done": 16}
@@ -71,7 +67,6 @@ def test_sixteen_small_payments_are_all_booked(company: Company) -> None:
     assert list(faults()) == []
 
 
-@joins_lose_the_row
 def test_sixteen_payments_with_one_version(company: Company) -> None:
     invoice = make_issued(company, make_item("100"))
     results = race([partial(pay, invoice, "1", version=2)] * 16)
@@ -80,7 +75,6 @@ def test_sixteen_payments_with_one_version(company: Company) -> None:
     assert list(faults()) == []
 
 
-@joins_lose_the_row
 def test_sixteen_payments_with_one_reference(company: Company) -> None:
     invoice = make_issued(company, make_item("100"))
     spellings = ["EFT-1", "eft-1 ", "\uff25\uff26\uff34-1", " Eft-1"] * 4
