@@ -21,6 +21,7 @@ from invoices.selectors import (
     invoice_references_of,
     invoice_timeline,
     invoices_of,
+    with_actions,
 )
 from invoices.services import (
     Item,
@@ -135,6 +136,13 @@ class LedgerEntrySerializer(CamelCaseSerializer):
     is_refund = serializers.BooleanField()
 
 
+class ActionableEntrySerializer(LedgerEntrySerializer):
+    """An entry with what the caller can do to it now."""
+
+    allowed_actions = serializers.ListField(child=serializers.CharField(), source="actions.allowed")
+    blocked_actions = serializers.DictField(child=serializers.CharField(), source="actions.blocked")
+
+
 class PartyDetailsSerializer(CamelCaseSerializer):
     """A party as it stands on the document."""
 
@@ -209,9 +217,15 @@ class InvoiceSerializer(InvoiceRowSerializer):
     seller = SellerSerializer(source="seller_details")
     customer = BuyerSerializer(source="buyer_details")
     items = LineSerializer(many=True, source="lines.all")
-    payments = LedgerEntrySerializer(many=True, source="payments.all")
+    payments = ActionableEntrySerializer(many=True, source="payments.all")
     issued_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
+    allowed_actions = serializers.ListField(
+        child=serializers.CharField(), source="actions.allowed", help_text="What you can do to it now."
+    )
+    blocked_actions = serializers.DictField(
+        child=serializers.CharField(), source="actions.blocked", help_text="The rest: action -> code of the refusal."
+    )
 
 
 class QuickInvoiceSerializer(InvoiceSerializer):
@@ -357,7 +371,7 @@ class InvoiceViewSet(ScopedViewSet):
     def retrieve(self, request: Request, id: int) -> Response:
         """One invoice with its lines, VAT breakdown and payments."""
         invoice = self.scoped_object(invoice_documents_of(self.caller))
-        return self.document(InvoiceSerializer(invoice).data)
+        return self.document(InvoiceSerializer(with_actions(invoice, self.caller)).data)
 
     @extend_schema(operation_id="updateInvoice", tags=["invoices"], request=DraftChangeSerializer)
     def partial_update(self, request: Request, id: int) -> Response:
@@ -426,7 +440,7 @@ class InvoiceViewSet(ScopedViewSet):
 
     def _reply(self, invoice: Invoice, serializer_class: type[InvoiceSerializer], *, status: int = 200) -> Response:
         document = invoice_documents_of(self.caller).get(pk=invoice.pk)
-        return self.document(serializer_class(document).data, status=status)
+        return self.document(serializer_class(with_actions(document, self.caller)).data, status=status)
 
 
 def _items(rows: Any) -> list[Item]:

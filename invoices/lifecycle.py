@@ -4,6 +4,7 @@ Draft -> Issued -> PartiallyPaid -> Paid; Cancelled from Draft, or from Issued w
 choose *issue* and *cancel*; the paid statuses follow from the money. No ORM.
 """
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import TextChoices
@@ -70,6 +71,40 @@ def require_status(status: str, command: Command) -> None:
     """Raise WrongStatus unless an invoice in `status` takes `command`."""
     if not allows(status, command):
         raise WrongStatus(REFUSALS[command].format(status=Status(status).label.lower()))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What decides whether a command on an invoice would succeed today."""
+
+    status: str
+    has_lines: bool
+    has_entries: bool
+    is_customer_archived: bool
+    is_issue_date_locked: bool
+    is_today_locked: bool
+
+
+def obstacle(command: Command, facts: Facts) -> str | None:
+    """The code of the error that `command` would end in today, or None where it would succeed."""
+    if command is Command.CANCEL and facts.has_entries:
+        return "has_payments"
+    if not allows(facts.status, command):
+        return WrongStatus.code
+    if command is Command.ISSUE and not facts.has_lines:
+        return "invoice_without_lines"
+    if command is Command.ISSUE and facts.is_customer_archived:
+        return "customer_archived"
+    return "period_locked" if _is_locked(command, facts) else None
+
+
+def _is_locked(command: Command, facts: Facts) -> bool:
+    """Whether a date of the command falls into a locked period: the document's, today's, or both."""
+    if command is Command.ISSUE:
+        return facts.is_issue_date_locked
+    if command is Command.CANCEL:
+        return facts.is_today_locked or (facts.status != Status.DRAFT and facts.is_issue_date_locked)
+    return command in (Command.PAY, Command.REFUND, Command.REVERSE) and facts.is_today_locked
 
 
 def settled_status(total: Decimal, paid: Decimal) -> Status:

@@ -8,9 +8,9 @@ from typing import Any
 from django.db.models import Prefetch, Q, QuerySet
 
 from audit.selectors import TimelineEntry, newest_first, timeline
-from core.money import money_text
+from core.money import ZERO, money_text
 from core.scope import CompanyMember, visible_to
-from invoices.lifecycle import Status
+from invoices.lifecycle import Command, Facts, Status, obstacle
 from invoices.models import Invoice, InvoiceLine
 from invoices.totals import document_totals
 from parties.models import Company
@@ -98,6 +98,84 @@ def explained(invoice: Invoice) -> Explanation:
         subtotal=totals.subtotal,
         vat_total=totals.vat_total,
         total=totals.total,
+    )
+
+
+PERMISSIONS = {
+    Command.EDIT: "invoices.change_invoice",
+    Command.DELETE: "invoices.delete_invoice",
+    Command.ISSUE: "invoices.issue_invoice",
+    Command.CANCEL: "invoices.cancel_invoice",
+    Command.PAY: "payments.add_payment",
+    Command.REFUND: "payments.refund_payment",
+    Command.REVERSE: "payments.reverse_payment",
+}
+"""What a role must carry for each command."""
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What the caller can do to a document now, and for the rest the code of the error that it would end in."""
+
+    allowed: list[str]
+    blocked: dict[str, str]
+
+
+def actions_of(invoice: Invoice, user: Any) -> Actions:
+    """The commands on the invoice itself. It was read with its lines."""
+    facts = facts_of(invoice)
+    blocked = {}
+    allowed = []
+    for command in Command:
+        if command is Command.REVERSE:
+            continue
+        may = user.may(PERMISSIONS[command], invoice.company_id)
+        code = obstacle(command, facts) if may else "permission_denied"
+        if code is None:
+            allowed.append(command.value)
+        else:
+            blocked[command.value] = code
+    return Actions(allowed, blocked)
+
+
+def with_actions(invoice: Invoice, user: Any) -> Invoice:
+    """The invoice with `actions` on itself and on each of its entries. It was read with its lines and payments."""
+    invoice.actions = actions_of(invoice, user)  # type: ignore[attr-defined]
+    for entry in invoice.payments.all():  # type: ignore[attr-defined]
+        entry.actions = actions_of_entry(entry, user)
+    return invoice
+
+
+def actions_of_entry(entry: Any, user: Any) -> Actions:
+    """What can be done to an entry of a ledger: a payment with something left is reversed, once."""
+    if not user.may(PERMISSIONS[Command.REVERSE], entry.company_id):
+        code: str | None = "permission_denied"
+    else:
+        code = _obstacle_to_reversal(entry)
+    return Actions([], {"reverse": code}) if code else Actions(["reverse"], {})
+
+
+def _obstacle_to_reversal(entry: Any) -> str | None:
+    undoing = [other for other in entry.invoice.payments.all() if other.reverses_id == entry.pk]
+    if entry.reverses_id is not None:
+        return "not_reversible"
+    if any(other.kind == "Reversal" for other in undoing):
+        return "already_reversed"
+    if entry.amount + sum((other.amount for other in undoing), ZERO) <= 0:
+        return "not_reversible"
+    return obstacle(Command.REVERSE, facts_of(entry.invoice))
+
+
+def facts_of(invoice: Invoice) -> Facts:
+    """What decides today whether a command on the invoice would succeed."""
+    locked_through = invoice.company.locked_through
+    return Facts(
+        status=invoice.status,
+        has_lines=bool(invoice.lines.all()),
+        has_entries=invoice.entry_count > 0,
+        is_customer_archived=invoice.customer.archived,
+        is_issue_date_locked=locked_through is not None and invoice.issue_date <= locked_through,
+        is_today_locked=locked_through is not None and invoice.company.today() <= locked_through,
     )
 
 

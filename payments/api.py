@@ -13,10 +13,10 @@ from core.api.fields import ExactDecimalField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from invoices.api import InvoiceStateSerializer, LedgerEntrySerializer
-from invoices.selectors import invoice_references_of
+from invoices.selectors import actions_of_entry, invoice_references_of
 from payments.ledger import Kind, Method
 from payments.models import Payment
-from payments.selectors import filtered_payments, payments_of
+from payments.selectors import filtered_payments, payment_documents_of, payments_of
 from payments.services import PaymentNotFound, apply_payment, refund_payment, reverse_payment
 
 
@@ -91,6 +91,13 @@ class PaymentSerializer(LedgerEntrySerializer):
     version = serializers.IntegerField()
 
 
+class ActionablePaymentSerializer(PaymentSerializer):
+    """An entry, and what the caller can do to it now."""
+
+    allowed_actions = serializers.ListField(child=serializers.CharField(), source="actions.allowed")
+    blocked_actions = serializers.DictField(child=serializers.CharField(), source="actions.blocked")
+
+
 class PaymentFilterSerializer(CamelCaseSerializer):
     """Filters of the list of payments."""
 
@@ -128,10 +135,12 @@ class PaymentViewSet(ScopedViewSet):
         self.require()
         return self.page(filtered_payments(self.visible(), **self.filters()), PaymentSerializer)
 
-    @extend_schema(operation_id="getPayment", tags=["payments"])
+    @extend_schema(operation_id="getPayment", tags=["payments"], responses=ActionablePaymentSerializer)
     def retrieve(self, request: Request, id: int) -> Response:
         """One entry."""
-        return self.document(PaymentSerializer(self.scoped_object()).data)
+        payment = self.scoped_object(payment_documents_of(self.caller))
+        payment.actions = actions_of_entry(payment, self.caller)
+        return self.document(ActionablePaymentSerializer(payment).data)
 
     @extend_schema(
         operation_id="applyPayment",
