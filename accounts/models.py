@@ -1,6 +1,7 @@
 """Users who sign in by e-mail, their memberships (a role in a company), and their sign-ins."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group
@@ -56,6 +57,11 @@ class User(AbstractBaseUser, Recorded):
 
     def __str__(self) -> str:
         return self.email
+
+    @classmethod
+    def audit_scope(cls, company_ids: Sequence[int]) -> models.Q:
+        """Auditors see the people all of whose companies are theirs."""
+        return models.Q(id__in=people_of(company_ids))
 
     @property
     def actor_id(self) -> int | None:
@@ -135,10 +141,21 @@ class Membership(Recorded):
     def __str__(self) -> str:
         return f"{self.user}: {self.role} of {self.company}"
 
+    @classmethod
+    def audit_scope(cls, company_ids: Sequence[int]) -> models.Q:
+        """Auditors of a company see the roles held in it."""
+        return models.Q(company_id__in=company_ids)
+
     @property
     def role(self) -> Role:
         """The role's name."""
         return Role(self.group.name)
+
+
+def people_of(company_ids: Sequence[int]) -> models.QuerySet[User]:
+    """The users with a role in one of the companies and with none in any other."""
+    elsewhere = Membership.objects.exclude(company_id__in=company_ids).values("user_id")
+    return User.objects.filter(memberships__company_id__in=company_ids).exclude(pk__in=elsewhere)
 
 
 class SignIn(models.Model):

@@ -1,6 +1,6 @@
 """The journal (`Change`), and the base of every table whose changes are recorded (`Recorded`)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from django.apps import apps
@@ -113,6 +113,11 @@ class Recorded(models.Model):
 
     class Meta:
         abstract = True
+
+    @classmethod
+    def audit_scope(cls, company_ids: Sequence[int]) -> models.Q:
+        """The history rows that auditors of the companies see: those that a command in one of them made."""
+        return models.Q(change__company_id__in=company_ids)
 
 
 def recorded_models() -> list[type[Recorded]]:

@@ -20,11 +20,14 @@ ACTIONS = {"+": "Created", "~": "Updated", "-": "Deleted"}
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One version of one object: what changed (only the fields that differ), by whom, when and why."""
+    """One version of one object: what changed (only the fields that differ), by whom, when and why.
+
+    An event, such as a sign-in, has no version, and no object where it is about nobody known.
+    """
 
     entity_type: str
-    entity_id: int
-    version: int
+    entity_id: int | None
+    version: int | None
     action: str
     command: str
     old_values: Mapping[str, Any]
@@ -82,31 +85,36 @@ def timeline(model: type[Recorded], history: QuerySet[Any]) -> list[TimelineEntr
 
 def newest_first(entries: Iterable[TimelineEntry]) -> list[TimelineEntry]:
     """The entries of one or several timelines in one order: by journal entry, the newest first."""
-    return sorted(entries, key=lambda entry: (-entry.entry_id, entry.entity_type, entry.entity_id))
+    return sorted(entries, key=lambda entry: (-entry.entry_id, entry.entity_type, entry.entity_id or 0))
 
 
 def _entries(model: type[Recorded], rows: Iterable[Any]) -> Iterator[TimelineEntry]:
     before: Any = None
     for row in rows:
-        old = public_values(model, before) if before is not None and before.id == row.id else {}
-        new = public_values(model, row) if row.history_type != "-" else {}
-        names = differing(old, new) if new else list(old)
-        change: Change = row.change
-        yield TimelineEntry(
-            entity_type=model.__name__,
-            entity_id=row.id,
-            version=row.version,
-            action=ACTIONS[row.history_type],
-            command=change.action,
-            old_values={name: old[name] for name in names if name in old},
-            new_values={name: new[name] for name in names if name in new},
-            entry_id=change.pk,
-            performed_by=change.actor,
-            performed_at=change.at,
-            request_id=change.request_id,
-            reason=change.reason,
-        )
+        yield entry_of(model, row, before if before is not None and before.id == row.id else None)
         before = row
+
+
+def entry_of(model: type[Recorded], row: Any, before: Any | None) -> TimelineEntry:
+    """The history row `row` of `model` (read with its change) beside the version before it, if there is one."""
+    old = public_values(model, before) if before is not None else {}
+    new = public_values(model, row) if row.history_type != "-" else {}
+    names = differing(old, new) if new else list(old)
+    change: Change = row.change
+    return TimelineEntry(
+        entity_type=model.__name__,
+        entity_id=row.id,
+        version=row.version,
+        action=ACTIONS[row.history_type],
+        command=change.action,
+        old_values={name: old[name] for name in names if name in old},
+        new_values={name: new[name] for name in names if name in new},
+        entry_id=change.pk,
+        performed_by=change.actor,
+        performed_at=change.at,
+        request_id=change.request_id,
+        reason=change.reason,
+    )
 
 
 def stale_version(row: Recorded, version: int) -> StaleVersion:

@@ -18,6 +18,7 @@ urlpatterns = [
     path("swagger", RedirectView.as_view(pattern_name="docs"), name="swagger"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/", include("audit.urls")),
     path("api/", include("accounts.urls")),
     path("api/", include("parties.urls")),
     path("api/", include("invoices.urls")),

@@ -1,15 +1,14 @@
 """Payments over REST: applying them to an invoice, reading the ledger."""
 
-from datetime import date, datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.api.fields import ExactDecimalField, TextField
+from core.api.fields import ExactDecimalField, MomentField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from invoices.api import InvoiceStateSerializer, LedgerEntrySerializer
@@ -18,22 +17,6 @@ from payments.ledger import Kind, Method
 from payments.models import Payment
 from payments.selectors import filtered_payments, payment_documents_of, payments_of
 from payments.services import PaymentNotFound, apply_payment, refund_payment, reverse_payment
-
-
-@extend_schema_field({"oneOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]})
-class MomentField(serializers.Field):
-    """A timestamp with its offset, or a date (the start of that day where the company is)."""
-
-    def to_internal_value(self, data: Any) -> datetime | date:
-        """The moment or the date."""
-        is_date = isinstance(data, str) and len(data) == len("2026-01-31")
-        field = serializers.DateField() if is_date else serializers.DateTimeField()
-        moment: datetime | date = field.run_validation(data)
-        return moment
-
-    def to_representation(self, value: Any) -> Any:
-        """Not used for reading."""
-        return value
 
 
 class PaymentCommandSerializer(CamelCaseSerializer):

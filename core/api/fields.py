@@ -1,5 +1,6 @@
 """Fields of the API: exact amounts and clean text. Both refuse what they would otherwise have to guess."""
 
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -69,3 +70,19 @@ class TextField(serializers.CharField):
             return clean_text(data, max_length=self.text_length)
         except DomainError as error:
             raise serializers.ValidationError(error.detail, code=error.code) from error
+
+
+@extend_schema_field({"oneOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]})
+class MomentField(serializers.Field):
+    """A timestamp with its offset, or a date: which moment of that day is meant is the field's to say."""
+
+    def to_internal_value(self, data: Any) -> datetime | date:
+        """The moment or the date."""
+        is_date = isinstance(data, str) and len(data) == len("2026-01-31")
+        field = serializers.DateField() if is_date else serializers.DateTimeField()
+        moment: datetime | date = field.run_validation(data)
+        return moment
+
+    def to_representation(self, value: Any) -> Any:
+        """Not used for reading."""
+        return value

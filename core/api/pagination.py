@@ -31,7 +31,7 @@ class KeysetPagination(BasePagination):
         self.orderings = getattr(view, "orderings", self.orderings)
         self.ordering = self._ordering(request.query_params.get("ordering") or view.default_ordering)
         self.column = self.orderings[self.ordering.lstrip("-")]
-        size = self._page_size(request.query_params.get("pageSize"))
+        size = read_page_size(request.query_params.get("pageSize"))
         cursor = self._read_cursor(request.query_params.get("cursor"), queryset.model)
         backwards = bool(cursor and cursor["back"])
         descending = self.ordering.startswith("-") != backwards
@@ -82,13 +82,6 @@ class KeysetPagination(BasePagination):
             raise _invalid("ordering", f"Order by one of: {', '.join(self.orderings)}, each with - for descending.")
         return ordering
 
-    def _page_size(self, text: str | None) -> int:
-        if text is None:
-            return DEFAULT_PAGE_SIZE
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
-            raise _invalid("pageSize", "Give a whole number from 1.")
-        return min(int(text), MAXIMUM_PAGE_SIZE)
-
     def _beyond(self, value: Any, row_id: int, descending: bool) -> Q:
         side = "lt" if descending else "gt"
         if self.column == "id":
@@ -112,6 +105,15 @@ class KeysetPagination(BasePagination):
         payload = json.dumps([self.ordering, str(getattr(row, self.column)), row.pk, back])
         cursor = base64.urlsafe_b64encode(payload.encode()).decode()
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
+
+
+def read_page_size(text: str | None) -> int:
+    """The number of rows that ``?pageSize=`` asks for, at most MAXIMUM_PAGE_SIZE. Raises a 400."""
+    if text is None:
+        return DEFAULT_PAGE_SIZE
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise _invalid("pageSize", "Give a whole number from 1.")
+    return min(int(text), MAXIMUM_PAGE_SIZE)
 
 
 def _invalid(parameter: str, detail: str) -> ValidationError:

@@ -1,0 +1,224 @@
+"""The audit feed: every version of everything, newest first, page by page, with its old and new values.
+
+A page is a keyset over the history tables on (journal entry, model, id). Journal entries that change no row, such as a
+sign-in, are events; the rooms that write them register them here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from audit.models import Change, Recorded, history_model, recorded_models
+from audit.selectors import ACTIONS, TimelineEntry, entry_of
+
+EVENT = "Event"
+HISTORY_TYPES = {action: history_type for history_type, action in ACTIONS.items()}
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a page starts: behind this row, towards older rows, or towards newer ones when reading `back`."""
+
+    entry_id: int
+    stream: int
+    object_id: int
+    back: bool = False
+
+
+@dataclass(frozen=True)
+class FeedFilter:
+    """What a reader looks for; None leaves a condition out. `since` and `until` are moments, both inclusive."""
+
+    entity_type: str | None = None
+    entity_id: int | None = None
+    action: str | None = None
+    command: str | None = None
+    performed_by: str | None = None
+    request_id: str | None = None
+    company_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class FeedRow:
+    """An entry of the feed and its place in it."""
+
+    position: Position
+    entry: TimelineEntry
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows, newest first, and whether there are older and newer ones."""
+
+    rows: Sequence[FeedRow]
+    has_older: bool
+    has_newer: bool
+
+
+@dataclass(frozen=True)
+class Event:
+    """A kind of journal entry that changes no row: on what it is shown, and who may see it."""
+
+    entity_type: str
+    scope: Callable[[Sequence[int]], Q]
+
+
+_events: dict[str, Event] = {}
+
+
+def register_event(action: str, *, entity_type: str, scope: Callable[[Sequence[int]], Q]) -> None:
+    """Let entries with this `action` appear as events of the user who acted.
+
+    `scope` gives the condition on Change for the readers of some companies.
+    """
+    _events[action] = Event(entity_type, scope)
+
+
+def feed_page(wanted: FeedFilter, *, company_ids: Sequence[int] | None, position: Position | None, size: int) -> Page:
+    """A page of the feed for a reader of the companies (None: of all), beginning behind `position`."""
+    back = position is not None and position.back
+    found: list[tuple[Position, Any]] = []
+    for stream, rows in enumerate(_streams(wanted, company_ids)):
+        if rows is not None:
+            found += [(_position(stream, row), row) for row in _slice(rows, stream, position, size + 1)]
+    found.sort(key=lambda pair: _sort_key(pair[0]), reverse=back)
+    has_more = len(found) > size
+    page = found[:size]
+    if back:
+        page.reverse()
+    return Page(
+        rows=_with_values(page),
+        has_older=has_more if not back else True,
+        has_newer=has_more if back else position is not None,
+    )
+
+
+def _streams(wanted: FeedFilter, company_ids: Sequence[int] | None) -> list[QuerySet[Any] | None]:
+    """One queryset for each recorded model, and one for the events; None where the filter leaves all of it out."""
+    streams: list[QuerySet[Any] | None] = [
+        _versions(model, wanted, company_ids) if wanted.entity_type in (None, model.__name__) else None
+        for model in recorded_models()
+    ]
+    return [*streams, _event_entries(wanted, company_ids)]
+
+
+def _versions(model: type[Recorded], wanted: FeedFilter, company_ids: Sequence[int] | None) -> QuerySet[Any] | None:
+    if wanted.action == EVENT:
+        return None
+    rows = history_model(model).objects.select_related("change").filter(_conditions(wanted, "change__"))
+    if company_ids is not None:
+        rows = rows.filter(model.audit_scope(company_ids))
+    if wanted.entity_id is not None:
+        rows = rows.filter(id=wanted.entity_id)
+    if wanted.action is not None:
+        rows = rows.filter(history_type=HISTORY_TYPES[wanted.action])
+    return rows
+
+
+def _event_entries(wanted: FeedFilter, company_ids: Sequence[int] | None) -> QuerySet[Any] | None:
+    kinds = {action: event for action, event in _events.items() if wanted.entity_type in (None, event.entity_type)}
+    if not kinds or wanted.action not in (None, EVENT):
+        return None
+    entries = Change.objects.filter(_conditions(wanted, ""), action__in=list(kinds))
+    if wanted.entity_id is not None:
+        entries = entries.filter(actor_id=wanted.entity_id)
+    if company_ids is not None:
+        scopes = [Q(action=action) & event.scope(company_ids) for action, event in kinds.items()]
+        entries = entries.filter(reduce(or_, scopes))
+    return entries
+
+
+def _conditions(wanted: FeedFilter, path: str) -> Q:
+    conditions = {
+        "actor__iexact": wanted.performed_by,
+        "action": wanted.command,
+        "request_id": wanted.request_id,
+        "company_id": wanted.company_id,
+        "at__gte": wanted.since,
+        "at__lte": wanted.until,
+    }
+    return Q(**{f"{path}{name}": value for name, value in conditions.items() if value is not None})
+
+
+def _slice(rows: QuerySet[Any], stream: int, position: Position | None, size: int) -> QuerySet[Any]:
+    """The first `size` rows of one stream behind the position."""
+    is_event = rows.model is Change
+    entry, row_id = ("id", "id") if is_event else ("change_id", "id")
+    back = position is not None and position.back
+    sign = "" if back else "-"
+    if position is not None:
+        rows = rows.filter(_beyond(entry, row_id, stream, position, is_event))
+    ordering = [f"{sign}{entry}"] if is_event else [f"{sign}{entry}", f"{sign}{row_id}"]
+    return rows.order_by(*ordering)[:size]
+
+
+def _beyond(entry: str, row_id: str, stream: int, position: Position, is_event: bool) -> Q:
+    side = "gt" if position.back else "lt"
+    condition = Q(**{f"{entry}__{side}": position.entry_id})
+    later_stream = stream < position.stream if position.back else stream > position.stream
+    if later_stream:
+        condition |= Q(**{entry: position.entry_id})
+    elif stream == position.stream and not is_event:
+        condition |= Q(**{entry: position.entry_id, f"{row_id}__{side}": position.object_id})
+    return condition
+
+
+def _position(stream: int, row: Any) -> Position:
+    if isinstance(row, Change):
+        return Position(row.pk, stream, row.pk)
+    return Position(row.change_id, stream, row.id)
+
+
+def _sort_key(position: Position) -> tuple[int, int, int]:
+    """Newest entry first; within it the models in their order, and the highest id first."""
+    return -position.entry_id, position.stream, -position.object_id
+
+
+def _with_values(page: Iterable[tuple[Position, Any]]) -> list[FeedRow]:
+    """The rows of a page with old and new values: one statement for each model in it."""
+    pairs = list(page)
+    models = recorded_models()
+    before: dict[tuple[int, int, int], Any] = {}
+    for stream in {position.stream for position, row in pairs if not isinstance(row, Change)}:
+        rows = [row for position, row in pairs if position.stream == stream and row.version > 1]
+        before |= {(stream, row.id, row.version): row for row in _previous_versions(models[stream], rows)}
+    return [FeedRow(position, _entry(position, row, models, before)) for position, row in pairs]
+
+
+def _previous_versions(model: type[Recorded], rows: Sequence[Any]) -> Iterable[Any]:
+    if not rows:
+        return []
+    wanted = reduce(or_, (Q(id=row.id, version=row.version - 1) for row in rows))
+    return history_model(model).objects.filter(wanted)
+
+
+def _entry(
+    position: Position, row: Any, models: Sequence[type[Recorded]], before: Mapping[tuple[int, int, int], Any]
+) -> TimelineEntry:
+    if isinstance(row, Change):
+        return _event_entry(row)
+    return entry_of(models[position.stream], row, before.get((position.stream, row.id, row.version - 1)))
+
+
+def _event_entry(change: Change) -> TimelineEntry:
+    return TimelineEntry(
+        entity_type=_events[change.action].entity_type,
+        entity_id=change.actor_id,
+        version=None,
+        action=EVENT,
+        command=change.action,
+        old_values={},
+        new_values={},
+        entry_id=change.pk,
+        performed_by=change.actor,
+        performed_at=change.at,
+        request_id=change.request_id,
+        reason=change.reason,
+    )
