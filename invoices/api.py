@@ -9,9 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.api import TimelineEntrySerializer
-from core.api.fields import ExactDecimalField, MoneyField, TextField
+from core.api.fields import ExactDecimalField, MomentField, MoneyField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
+from invoices.history import past_invoice
 from invoices.lifecycle import Status
 from invoices.models import Invoice
 from invoices.selectors import (
@@ -285,6 +286,13 @@ class ExplanationSerializer(CamelCaseSerializer):
     total = MoneyField()
 
 
+class PastSerializer(CamelCaseSerializer):
+    """Which past state of a document is asked for."""
+
+    version = serializers.IntegerField(required=False, min_value=1)
+    as_of = MomentField(required=False, help_text="A moment, or the end of a day where the company is.")
+
+
 class InvoiceTimelineSerializer(CamelCaseSerializer):
     """Everything that ever happened to an invoice, its lines and payments, newest first."""
 
@@ -306,7 +314,7 @@ class InvoiceViewSet(ScopedViewSet):
         "cancel": "invoices.cancel_invoice",
     }
     serializer_class = InvoiceSerializer
-    filter_serializers = {"list": InvoiceFilterSerializer}
+    filter_serializers = {"list": InvoiceFilterSerializer, "retrieve": PastSerializer}
     orderings = {
         "createdAt": "created_at",
         "issueDate": "issue_date",
@@ -367,10 +375,13 @@ class InvoiceViewSet(ScopedViewSet):
 
         return self.once(company.pk, command)
 
-    @extend_schema(operation_id="getInvoice", tags=["invoices"])
+    @extend_schema(operation_id="getInvoice", tags=["invoices"], parameters=[PastSerializer])
     def retrieve(self, request: Request, id: int) -> Response:
-        """One invoice with its lines, VAT breakdown and payments."""
+        """One invoice with its lines, VAT breakdown and payments; as it is, or as it was."""
         invoice = self.scoped_object(invoice_documents_of(self.caller))
+        past = self.filters()
+        if past:
+            return self.document(InvoiceSerializer(past_invoice(invoice, **past)).data)
         return self.document(InvoiceSerializer(with_actions(invoice, self.caller)).data)
 
     @extend_schema(operation_id="updateInvoice", tags=["invoices"], request=DraftChangeSerializer)
@@ -381,8 +392,12 @@ class InvoiceViewSet(ScopedViewSet):
         version = self.stated_version(data.pop("version", None), required=True)
         if "items" in data:
             data["items"] = _items(data["items"])
-        invoice = update_draft(actor=self.caller, invoice_id=invoice.pk, version=version, **data)
-        return self._reply(invoice, InvoiceSerializer)
+
+        def command() -> Response:
+            updated = update_draft(actor=self.caller, invoice_id=invoice.pk, version=version, **data)
+            return self._reply(updated, InvoiceSerializer)
+
+        return self.once(invoice.company_id, command)
 
     @extend_schema(
         operation_id="deleteInvoice",
@@ -394,8 +409,12 @@ class InvoiceViewSet(ScopedViewSet):
         """Delete a draft."""
         invoice = self.scoped_object(invoice_references_of(self.caller))
         version = self.stated_version(self.query_version(), required=True)
-        delete_draft(actor=self.caller, invoice_id=invoice.pk, version=version)
-        return Response(status=204)
+
+        def command() -> Response:
+            delete_draft(actor=self.caller, invoice_id=invoice.pk, version=version)
+            return Response(status=204)
+
+        return self.once(invoice.company_id, command)
 
     @extend_schema(
         operation_id="issueInvoice", tags=["invoices"], request=IssueSerializer, responses=InvoiceStateSerializer

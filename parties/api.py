@@ -145,13 +145,21 @@ class CustomerViewSet(ScopedViewSet):
         customer = self.scoped_object()
         data = self.body(CustomerChangeSerializer)
         version = self.stated_version(data.pop("version", None), required=True)
-        customer = update_customer(actor=self.caller, customer_id=customer.pk, version=version, **data)
-        return self.document(CustomerSerializer(customer).data)
+
+        def command() -> Response:
+            updated = update_customer(actor=self.caller, customer_id=customer.pk, version=version, **data)
+            return self.document(CustomerSerializer(updated).data)
+
+        return self.once(customer.company_id, command)
 
     @extend_schema(operation_id="deleteCustomer", tags=["customers"], responses={204: None})
     def destroy(self, request: Request, id: int) -> Response:
         """Delete a customer that no document names; archive the others."""
         customer = self.scoped_object()
         version = self.stated_version(self.query_version(), required=False)
-        delete_customer(actor=self.caller, customer_id=customer.pk, version=version)
-        return Response(status=204)
+
+        def command() -> Response:
+            delete_customer(actor=self.caller, customer_id=customer.pk, version=version)
+            return Response(status=204)
+
+        return self.once(customer.company_id, command)

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 
 from core.api.problems import CONTENT_TYPE, ProblemSerializer
+from core.api.viewsets import ScopedViewSet
 from core.permissions import PUBLIC
 
 PROBLEMS = {
@@ -30,7 +31,31 @@ class ProblemAutoSchema(AutoSchema):
                 status, {"description": PROBLEMS[status], "content": {CONTENT_TYPE: {"schema": problem}}}
             )
         operation["responses"] = dict(sorted(operation["responses"].items()))
+        self._add_command_parameters(operation)
         return operation
+
+    def _add_command_parameters(self, operation: dict[str, Any]) -> None:
+        """Every command in a company takes a dry run; those by POST take an Idempotency-Key too."""
+        if self.method == "GET" or not isinstance(self.view, ScopedViewSet):
+            return
+        parameters = operation.setdefault("parameters", [])
+        parameters.append(
+            {
+                "name": "dryRun",
+                "in": "query",
+                "schema": {"type": "boolean", "default": False},
+                "description": "The reply of the command, without its effect.",
+            }
+        )
+        if self.method == "POST":
+            parameters.append(
+                {
+                    "name": "Idempotency-Key",
+                    "in": "header",
+                    "schema": {"type": "string", "maxLength": 255},
+                    "description": "A repeat with the same key gets the first reply and has no second effect.",
+                }
+            )
 
     def _problem_statuses(self) -> list[str]:
         action = getattr(self.view, "action", None)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
+from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -33,6 +34,14 @@ class PreconditionFailed(StaleVersion):
 
     status = 412
     code = "precondition_failed"
+
+
+def rehearsed(command: Callable[[], Response]) -> Response:
+    """The reply that `command` gives, with all that it wrote taken back."""
+    with transaction.atomic():
+        response = command()
+        transaction.set_rollback(True)
+    return response
 
 
 class ScopedViewSet(GenericViewSet):
@@ -97,8 +106,18 @@ class ScopedViewSet(GenericViewSet):
         return dict(serializer.validated_data)
 
     def once(self, company_id: int, command: Callable[[], Response]) -> Response:
-        """The reply of `command`; with an Idempotency-Key, that of its first run."""
-        return once(self.request, company_id, command)
+        """The reply of `command`; of its first run, for a POST with a key; of a rehearsal, for a dry run."""
+        if self.is_dry_run:
+            return rehearsed(command)
+        return once(self.request, company_id, command) if self.request.method == "POST" else command()
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether ``?dryRun=true`` asks what a command would do."""
+        text = self.request.query_params.get("dryRun", "false")
+        if text not in ("true", "false"):
+            raise ValidationError({"dryRun": ["Say true or false."]}, code="invalid_parameter")
+        return text == "true"
 
     def stated_version(self, version: int | None, *, required: bool = False) -> int | None:
         """The version the caller read: that of If-Match, or else `version`. Raises VersionRequired where none is."""
