@@ -69,7 +69,8 @@ INSTALLED_APPS = [
     "audit",
     "parties",
     "invoices",
-    "payments",
+    "reports",
+    "payments",  # last is a room with tables: what follows every migrate runs after the last that has some
 ]
 
 MIDDLEWARE = [

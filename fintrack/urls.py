@@ -23,6 +23,7 @@ urlpatterns = [
     path("api/", include("parties.urls")),
     path("api/", include("invoices.urls")),
     path("api/", include("payments.urls")),
+    path("api/", include("reports.urls")),
 ]
 
 handler400 = "fintrack.error_views.bad_request"

@@ -1,0 +1,305 @@
+"""Reports over REST: one currency is never added to another, and no company's figures to another's."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.api.fields import MoneyField, TextField
+from core.api.serializers import CamelCaseSerializer
+from core.api.viewsets import ScopedViewSet
+from core.money import minor_units
+from invoices.api import VatBreakdownSerializer
+from parties.models import Company
+from parties.selectors import companies_of, company_for
+from reports.periods import EARLIEST_DAY, LATEST_DAY, common_day, day_of, days_between
+from reports.selectors import aged_receivables, outstanding, revenue, vat
+
+
+class DayField(serializers.DateField):
+    """A calendar date in the company's time zone."""
+
+    def to_internal_value(self, value: Any) -> date:
+        """The date, from 1900 to 2999."""
+        try:
+            day = super().to_internal_value(value)
+        except serializers.ValidationError:
+            raise self._refusal() from None
+        if not EARLIEST_DAY <= day <= LATEST_DAY:
+            raise self._refusal()
+        return day
+
+    def _refusal(self) -> serializers.ValidationError:
+        sentence = f"Give a date such as 2026-01-31, from {EARLIEST_DAY} to {LATEST_DAY}."
+        return serializers.ValidationError(sentence, code="date_invalid")
+
+
+class ReportFilterSerializer(CamelCaseSerializer):
+    """What every report takes."""
+
+    company_id = serializers.IntegerField(required=False, help_text="All of your companies where absent.")
+    currency = TextField(max_length=3, required=False, help_text="ISO 4217; all currencies where absent.")
+    format = serializers.ChoiceField(
+        [("json", "json")],
+        required=False,
+        error_messages={"invalid_choice": "Reports come as json; other formats are not available yet."},
+    )
+
+    def validate_currency(self, value: str) -> str:
+        """A code that money can be kept in."""
+        minor_units(value)
+        return value
+
+
+class PeriodFilterSerializer(ReportFilterSerializer):
+    """A report over days, both inclusive."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """The fields; ``from`` cannot be declared as a name in Python."""
+        days = {
+            "from": DayField(required=False, source="first", help_text="30 days up to the last one where absent."),
+            "to": DayField(required=False, source="last", help_text="Inclusive; today where absent."),
+        }
+        return {**days, **super().get_fields()}
+
+
+class DayFilterSerializer(ReportFilterSerializer):
+    """A report as of the end of a day."""
+
+    as_of = DayField(required=False, help_text="Inclusive; today where absent.")
+
+
+class FiguresSerializer(CamelCaseSerializer):
+    """The figures of one company in one currency."""
+
+    company_id = serializers.IntegerField(required=False, help_text="Where the request names no company.")
+    currency = serializers.CharField()
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """The fields; the company's id where the caller did not name it."""
+        fields = super().get_fields()
+        if self.context.get("is_company_named"):
+            del fields["companyId"]
+        return fields
+
+
+class MonthlyRevenueSerializer(CamelCaseSerializer):
+    """The money that moved in one month."""
+
+    period = serializers.CharField(help_text="A month of the company's calendar, for example 2026-03.")
+    received = MoneyField()
+    refunds_and_reversals = MoneyField()
+    net = MoneyField()
+
+
+class RevenueSerializer(FiguresSerializer):
+    """The money received and given back, by the date on which it moved."""
+
+    received = MoneyField(help_text="Payments.")
+    refunds_and_reversals = MoneyField(help_text="Zero or negative, as in the ledger.")
+    net = MoneyField(help_text="received + refundsAndReversals.")
+    periods = MonthlyRevenueSerializer(many=True, help_text="By month; months without entries are left out.")
+
+
+class VatSerializer(FiguresSerializer):
+    """VAT by category and rate."""
+
+    vat_total = MoneyField()
+    rates = VatBreakdownSerializer(many=True)
+
+
+class DebtorSerializer(CamelCaseSerializer):
+    """A customer who owes something."""
+
+    customer_id = serializers.IntegerField()
+    customer_name = serializers.CharField()
+    outstanding = MoneyField()
+
+
+class OutstandingSerializer(FiguresSerializer):
+    """What is owed."""
+
+    count = serializers.IntegerField(help_text="Documents with something outstanding.")
+    outstanding = MoneyField()
+    top_debtors = DebtorSerializer(many=True, help_text="The ten who owe most.")
+
+
+class AgedAmountsSerializer(CamelCaseSerializer):
+    """What is owed, by days overdue."""
+
+    current = MoneyField(help_text="Not yet due, or due on the day itself.")
+    days1to30 = MoneyField()
+    days31to60 = MoneyField()
+    days61to90 = MoneyField()
+    over90 = MoneyField()
+    total = MoneyField()
+
+
+class CustomerAgingSerializer(AgedAmountsSerializer):
+    """What a customer owes, by days overdue."""
+
+    customer_id = serializers.IntegerField()
+    customer_name = serializers.CharField()
+
+
+class AgingSerializer(AgedAmountsSerializer, FiguresSerializer):
+    """Aged receivables."""
+
+    customers = CustomerAgingSerializer(many=True, help_text="Those who owe most come first.")
+
+
+OWN_CALENDARS = "Null where none was given and it is not the same day in all of your companies: each takes its own."
+
+
+class ReportSerializer(CamelCaseSerializer):
+    """A report: what was asked for, and the figures."""
+
+    company_id = serializers.IntegerField(allow_null=True)
+    currency = serializers.CharField(allow_null=True)
+
+
+class PeriodReportSerializer(ReportSerializer):
+    """A report over days."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """The fields; ``from`` cannot be declared as a name in Python."""
+        days = {
+            "from": serializers.DateField(source="first", allow_null=True, help_text=OWN_CALENDARS),
+            "to": serializers.DateField(source="last", allow_null=True, help_text=OWN_CALENDARS),
+        }
+        return {**days, **super().get_fields()}
+
+
+class DayReportSerializer(ReportSerializer):
+    """A report as of the end of a day."""
+
+    as_of = serializers.DateField(allow_null=True, help_text=OWN_CALENDARS)
+
+
+class RevenueReportSerializer(PeriodReportSerializer):
+    """Revenue, one object for each currency (and company)."""
+
+    results = RevenueSerializer(many=True)
+
+
+class VatReportSerializer(PeriodReportSerializer):
+    """VAT, one object for each currency (and company)."""
+
+    results = VatSerializer(many=True)
+
+
+class OutstandingReportSerializer(DayReportSerializer):
+    """What is owed, one object for each currency (and company)."""
+
+    results = OutstandingSerializer(many=True)
+
+
+class AgingReportSerializer(DayReportSerializer):
+    """Aged receivables, one object for each currency (and company)."""
+
+    results = AgingSerializer(many=True)
+
+
+Selector = Callable[..., Sequence[Any]]
+
+
+class ReportViewSet(ScopedViewSet):
+    """What the books of your companies add up to."""
+
+    required_permissions = dict.fromkeys(("revenue", "outstanding", "vat", "aging"), "invoices.view_invoice")
+    filter_serializers = {
+        "revenue": PeriodFilterSerializer,
+        "vat": PeriodFilterSerializer,
+        "outstanding": DayFilterSerializer,
+        "aging": DayFilterSerializer,
+    }
+
+    @extend_schema(
+        operation_id="reportRevenue",
+        tags=["reports"],
+        parameters=[PeriodFilterSerializer],
+        responses=RevenueReportSerializer,
+    )
+    def revenue(self, request: Request) -> Response:
+        """Money received, and given back, by the date on which it moved (paidAt), month by month."""
+        return self._over_days(revenue, RevenueReportSerializer)
+
+    @extend_schema(
+        operation_id="reportVat", tags=["reports"], parameters=[PeriodFilterSerializer], responses=VatReportSerializer
+    )
+    def vat(self, request: Request) -> Response:
+        """VAT of the documents dated in the period (issueDate), issued and not cancelled."""
+        return self._over_days(vat, VatReportSerializer)
+
+    @extend_schema(
+        operation_id="reportOutstanding",
+        tags=["reports"],
+        parameters=[DayFilterSerializer],
+        responses=OutstandingReportSerializer,
+    )
+    def outstanding(self, request: Request) -> Response:
+        """What was owed at the end of a day, and who owed most."""
+        return self._as_of(outstanding, OutstandingReportSerializer)
+
+    @extend_schema(
+        operation_id="reportAging",
+        tags=["reports"],
+        parameters=[DayFilterSerializer],
+        responses=AgingReportSerializer,
+    )
+    def aging(self, request: Request) -> Response:
+        """What was owed at the end of a day, by how long it was overdue."""
+        return self._as_of(aged_receivables, AgingReportSerializer)
+
+    def _over_days(self, selector: Selector, serializer_class: type[PeriodReportSerializer]) -> Response:
+        companies = self._companies()
+        wanted = self.filters()
+        days = days_between(companies, wanted.get("first"), wanted.get("last"))
+        dates = {
+            "first": wanted.get("first") or common_day(span.first for span in days),
+            "last": wanted.get("last") or common_day(span.last for span in days),
+        }
+        return self._reply(serializer_class, wanted, dates, selector(days, currency=wanted.get("currency")))
+
+    def _as_of(self, selector: Selector, serializer_class: type[DayReportSerializer]) -> Response:
+        companies = self._companies()
+        wanted = self.filters()
+        days = day_of(companies, wanted.get("as_of"))
+        dates = {"as_of": wanted.get("as_of") or common_day(span.last for span in days)}
+        return self._reply(serializer_class, wanted, dates, selector(days, currency=wanted.get("currency")))
+
+    def _reply(
+        self,
+        serializer_class: type[ReportSerializer],
+        wanted: dict[str, Any],
+        dates: dict[str, date | None],
+        results: Sequence[Any],
+    ) -> Response:
+        company_id = wanted.get("company_id")
+        report = {**dates, "company_id": company_id, "currency": wanted.get("currency"), "results": results}
+        context = {"is_company_named": company_id is not None}
+        return Response(serializer_class(report, context=context).data)
+
+    def _companies(self) -> list[Company]:
+        """The company that is named, or all in which the caller may read reports. Raises CompanyUnknown."""
+        self.require()
+        named = self.request.query_params.get("companyId", "")
+        if named.isascii() and named.isdigit():
+            company = company_for(self.caller, int(named))
+            self.require(company.pk)
+            return [company]
+        return [company for company in companies_of(self.caller) if self.caller.may(self.permission, company.pk)]
+
+    def filters(self) -> dict[str, Any]:
+        """The validated query parameters. Raises a 400 for an unknown one or a malformed value."""
+        parameters = self.request.query_params.dict()
+        serializer = self.filter_serializers[str(self.action)](data=parameters)
+        unknown = next((name for name in parameters if name not in serializer.fields), None)
+        if unknown is not None:
+            self._refuse_parameter(unknown, list(serializer.fields))
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)

@@ -1,0 +1,151 @@
+"""What the reports say. Amounts are in the object's own `currency`; every total is the sum of its parts. No ORM."""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from core.money import ZERO
+from invoices.totals import VatBreakdown
+
+TOP_DEBTORS = 10
+
+
+@dataclass(frozen=True)
+class MonthlyRevenue:
+    """The money that moved in one month (`period`: "2026-03"); what went back is negative."""
+
+    currency: str
+    period: str
+    received: Decimal
+    refunds_and_reversals: Decimal
+
+    @property
+    def net(self) -> Decimal:
+        """What stayed."""
+        return self.received + self.refunds_and_reversals
+
+
+@dataclass(frozen=True)
+class Revenue:
+    """The money of a company in one currency, by month; months without entries are left out."""
+
+    company_id: int
+    currency: str
+    periods: Sequence[MonthlyRevenue]
+
+    @property
+    def received(self) -> Decimal:
+        """All payments."""
+        return _sum(period.received for period in self.periods)
+
+    @property
+    def refunds_and_reversals(self) -> Decimal:
+        """All that went back, negative."""
+        return _sum(period.refunds_and_reversals for period in self.periods)
+
+    @property
+    def net(self) -> Decimal:
+        """What stayed."""
+        return self.received + self.refunds_and_reversals
+
+
+@dataclass(frozen=True)
+class Vat:
+    """The VAT of a company in one currency, by category and rate."""
+
+    company_id: int
+    currency: str
+    rates: Sequence[VatBreakdown]
+
+    @property
+    def vat_total(self) -> Decimal:
+        """The VAT of all rates."""
+        return _sum(rate.vat_amount for rate in self.rates)
+
+
+@dataclass(frozen=True)
+class Debtor:
+    """What a customer owes on `count` open documents."""
+
+    currency: str
+    customer_id: int
+    customer_name: str
+    outstanding: Decimal
+    count: int
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """What a company is owed in one currency."""
+
+    company_id: int
+    currency: str
+    debtors: Sequence[Debtor]
+
+    @property
+    def count(self) -> int:
+        """The number of open documents."""
+        return sum(debtor.count for debtor in self.debtors)
+
+    @property
+    def outstanding(self) -> Decimal:
+        """What all customers owe."""
+        return _sum(debtor.outstanding for debtor in self.debtors)
+
+    @property
+    def top_debtors(self) -> list[Debtor]:
+        """The ten who owe most, the greatest first."""
+        return heapq.nsmallest(TOP_DEBTORS, self.debtors, key=lambda debtor: (-debtor.outstanding, debtor.customer_id))
+
+
+@dataclass(frozen=True)
+class AgedAmounts:
+    """What is owed, by days overdue. `current` is not yet due, or due on the day itself."""
+
+    currency: str
+    current: Decimal = ZERO
+    days1to30: Decimal = ZERO
+    days31to60: Decimal = ZERO
+    days61to90: Decimal = ZERO
+    over90: Decimal = ZERO
+
+    @property
+    def total(self) -> Decimal:
+        """What is owed in all."""
+        return self.current + self.days1to30 + self.days31to60 + self.days61to90 + self.over90
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerAging(AgedAmounts):
+    """What a customer owes, by days overdue."""
+
+    customer_id: int
+    customer_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aging(AgedAmounts):
+    """What a company is owed in one currency, by days overdue; the customers who owe most come first."""
+
+    company_id: int
+    customers: Sequence[CustomerAging]
+
+
+def aging(company_id: int, currency: str, customers: Iterable[CustomerAging]) -> Aging:
+    """The customers' amounts and their sums."""
+    ordered = sorted(customers, key=lambda customer: (-customer.total, customer.customer_id))
+    return Aging(
+        company_id=company_id,
+        currency=currency,
+        current=_sum(customer.current for customer in ordered),
+        days1to30=_sum(customer.days1to30 for customer in ordered),
+        days31to60=_sum(customer.days31to60 for customer in ordered),
+        days61to90=_sum(customer.days61to90 for customer in ordered),
+        over90=_sum(customer.over90 for customer in ordered),
+        customers=ordered,
+    )
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, ZERO)

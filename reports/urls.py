@@ -1,0 +1,12 @@
+"""Routes of the reports room, below /api/."""
+
+from django.urls import path
+
+from reports.api import ReportViewSet
+
+urlpatterns = [
+    path("reports/revenue", ReportViewSet.as_view({"get": "revenue"}), name="report-revenue"),
+    path("reports/outstanding", ReportViewSet.as_view({"get": "outstanding"}), name="report-outstanding"),
+    path("reports/vat", ReportViewSet.as_view({"get": "vat"}), name="report-vat"),
+    path("reports/aging", ReportViewSet.as_view({"get": "aging"}), name="report-aging"),
+]
