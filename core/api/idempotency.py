@@ -18,7 +18,7 @@ from core.models import IdempotencyKey
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
-WAIT_SECONDS = 5
+RETRY_AFTER_SECONDS = 5
 KEY_LIMIT = 255
 
 
@@ -45,10 +45,8 @@ class KeyBusy(DomainError):
     status = 409
     code = "idempotency_key_busy"
     title = "Still running"
-    default_detail = (
-        f"A request with this Idempotency-Key has been running for {WAIT_SECONDS} s. Repeat it in a moment."
-    )
-    wait = WAIT_SECONDS
+    default_detail = "A request with this Idempotency-Key is still running. Repeat it in a moment."
+    wait = RETRY_AFTER_SECONDS
 
 
 def once(request: Request, company_id: int, command: Callable[[], Response]) -> Response:
@@ -77,8 +75,7 @@ def _rows(request: Request, company_id: int, key: str) -> QuerySet[IdempotencyKe
 
 
 def _claim(request: Request, company_id: int, key: str) -> bool:
-    """Whether this request is the first with the key. Waits while another transaction holds it."""
-    _limit_waiting()
+    """Whether this request is the first with the key. Waits while another holds it, as long as for any lock."""
     columns = "user_id, company_id, key, fingerprint, entity_tag"
     values = [request.user.pk, company_id, key, _fingerprint(request), ""]
     try:
@@ -92,13 +89,6 @@ def _claim(request: Request, company_id: int, key: str) -> bool:
             return bool(cursor.rowcount)
     except OperationalError as error:
         raise KeyBusy from error
-
-
-def _limit_waiting() -> None:
-    """PostgreSQL would wait for the first request as long as it takes; SQLite has its own limit."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
 
 
 def _replay(request: Request, company_id: int, key: str) -> Response:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
@@ -47,6 +47,18 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
 
 
+class Busy(DomainError):
+    """Somebody holds what the command needs for longer than anybody should wait; nothing was changed."""
+
+    status = 503
+    code = "busy"
+    title = "Busy"
+    default_detail = (
+        "Somebody else is working on this document or its company. Nothing was changed: repeat in a moment."
+    )
+    wait = 5
+
+
 def problem(
     *,
     status: int,
@@ -75,6 +87,8 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         error = NotFound()
     elif isinstance(error, DjangoPermissionDenied):
         error = PermissionDenied()
+    elif isinstance(error, OperationalError) and _is_lock_timeout(error):
+        error = Busy()
     elif isinstance(error, IntegrityError):
         error = from_integrity_error(error) or error
     if isinstance(error, DomainError):
@@ -90,6 +104,11 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         if value:
             response[header] = str(value)
     return response
+
+
+def _is_lock_timeout(error: OperationalError) -> bool:
+    """Whether the database gave up waiting for a lock (SQLSTATE 55P03; SQLite says so in words)."""
+    return getattr(error.__cause__, "sqlstate", None) == "55P03" or "database is locked" in str(error)
 
 
 def _domain_problem(error: DomainError) -> dict[str, Any]:

@@ -173,8 +173,7 @@ def test_control_without_a_key_eight_at_once_have_eight_effects():
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_a_first_request_that_does_not_end_is_a_409_with_retry_after(monkeypatch):
-    monkeypatch.setattr("core.api.idempotency.WAIT_SECONDS", 1)
+def test_a_first_request_that_does_not_end_is_a_409_with_retry_after():
     company = make_company()
     user = make_user("Finance", company)
     invoice = make_issued(company)
@@ -188,4 +187,18 @@ def test_a_first_request_that_does_not_end_is_a_409_with_retry_after(monkeypatch
         (reply,) = _together(1, lambda: pay(api_client(user), invoice))
 
     assert (reply.status_code, reply.json()["code"], reply["Retry-After"]) == (409, "idempotency_key_busy", "5")
+    assert not Payment.objects.exists()
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_document_that_somebody_holds_is_a_503_with_retry_after_and_nothing_is_changed():
+    company = make_company()
+    user = make_user("Finance", company)
+    invoice = make_issued(company)
+    with transaction.atomic():
+        Invoice.objects.select_for_update().get(pk=invoice.pk)
+        (reply,) = _together(1, lambda: pay(api_client(user), invoice, HTTP_X_REQUEST_ID="held-by-another"))
+
+    assert (reply.status_code, reply.json()["code"], reply["Retry-After"]) == (503, "busy", "5")
     assert not Payment.objects.exists()
