@@ -287,12 +287,16 @@ class ReportViewSet(ScopedViewSet):
     def _companies(self) -> list[Company]:
         """The company that is named, or all in which the caller may read reports. Raises CompanyUnknown."""
         self.require()
-        named = self.request.query_params.get("companyId", "")
-        if named.isascii() and named.isdigit():
-            company = company_for(self.caller, int(named))
-            self.require(company.pk)
-            return [company]
-        return [company for company in companies_of(self.caller) if self.caller.may(self.permission, company.pk)]
+        named = self.request.query_params.get("companyId")
+        if named is None:
+            return [company for company in companies_of(self.caller) if self.caller.may(self.permission, company.pk)]
+        try:
+            company_id = serializers.IntegerField().run_validation(named)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({"companyId": error.detail}) from None
+        company = company_for(self.caller, company_id)
+        self.require(company.pk)
+        return [company]
 
     def filters(self) -> dict[str, Any]:
         """The validated query parameters. Raises a 400 for an unknown one or a malformed value."""

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from accounts.tests.factories import add_role, api_client, make_user
+from core.testing.statements import counted_statements
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment, refund_payment
@@ -150,6 +151,7 @@ def test_a_foreign_company_does_not_exist_whatever_else_is_wrong(client, report)
     assert refused(client, report, companyId=foreign.pk) == (404, "not_found")
     assert refused(client, report, companyId=foreign.pk, asOf="x", to="x") == (404, "not_found")
     assert refused(client, report, companyId=10**30) == (404, "not_found")
+    assert refused(client, report, companyId=f" {foreign.pk}") == (404, "not_found")
 
 
 @pytest.mark.parametrize(
@@ -167,6 +169,7 @@ def test_a_foreign_company_does_not_exist_whatever_else_is_wrong(client, report)
         ("outstanding", {"cursor": "x"}, "unknown_parameter"),
         ("outstanding", {"currency": "QQQ"}, "unknown_currency"),
         ("outstanding", {"companyId": "one"}, "invalid"),
+        ("outstanding", {"companyId": ""}, "invalid"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_with_a_code(client, report, parameters, code):
@@ -192,3 +195,41 @@ def test_without_dates_the_last_thirty_days_count_and_today(company, client):
     for report in ("outstanding", "aging"):
         assert read(client, report)["asOf"] == str(today)
     assert read(client, "vat", to="2026-03-31")["from"] == "2026-03-02"
+
+
+def test_today_is_null_where_it_is_not_the_same_day_in_all_companies():
+    east, west = make_company(time_zone="Pacific/Kiritimati"), make_company(time_zone="Pacific/Pago_Pago")
+    for company in (east, west):
+        day = company.today()
+        make_issued(company, make_item("100"), issue_date=day, due_date=day)
+    client = api_client(add_role(make_user("Viewer", east), west, "Viewer"))
+
+    assert read(client, "aging")["asOf"] is None
+    assert [row["current"] for row in read(client, "aging")["results"]] == ["115.00", "115.00"]
+    named = read(client, "aging", companyId=west.pk)
+    assert (named["asOf"], named["results"][0]["current"]) == (str(west.today()), "115.00")
+
+
+def counts(size):
+    """The statements of each report, about `size` companies in two time zones with `size` customers each."""
+    zones = ("Africa/Johannesburg", "America/New_York")
+    companies = [make_company(time_zone=zones[number % 2]) for number in range(size)]
+    user = make_user("Viewer", companies[0])
+    for company in companies[1:]:
+        user = add_role(user, company, "Viewer")
+    for company in companies:
+        for number in range(size):
+            days = {"issue_date": date(2026, 1, number + 1), "due_date": date(2026, number + 1, 28)}
+            invoice = make_issued(company, make_item("100"), make_item("7", vat_rate="0"), **days)
+            apply_payment(actor=user, invoice_id=invoice.pk, amount="1", paid_at=date(2026, number + 1, 1))
+    found = {}
+    for report in REPORTS:
+        dates = {"from": "2026-01-01"} if report in ("revenue", "vat") else {"asOf": "2026-01-31"}
+        with counted_statements() as statements:
+            assert len(read(api_client(user), report, **dates)["results"]) == size
+        found[report] = len(statements)
+    return found
+
+
+def test_a_report_takes_three_statements_whatever_the_data():
+    assert counts(1) == counts(5) == dict.fromkeys(REPORTS, 3)
