@@ -2,9 +2,14 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from core.errors import DomainError
 
+EXTERNAL_ID_LENGTH = 200
+METADATA_PAIRS = 50
+METADATA_NAME_LENGTH = 40
+METADATA_VALUE_LENGTH = 500
 ALLOWED_CONTROLS = frozenset("\n\t\r")
 
 
@@ -24,6 +29,31 @@ def clean_text(value: str, *, max_length: int, field: str | None = None) -> str:
     if len(text) > max_length:
         raise TextInvalid(f"At most {max_length} characters are possible here; this has {len(text)}.", field=field)
     return text
+
+
+def clean_external_id(value: str | None, *, field: str = "external_id") -> str | None:
+    """The id that another program gave, trimmed; None where there is none. Raises TextInvalid."""
+    return clean_text(value or "", max_length=EXTERNAL_ID_LENGTH, field=field) or None
+
+
+def clean_metadata(pairs: Mapping[str, object], *, field: str = "metadata") -> dict[str, str]:
+    """What another program keeps with a row: up to 50 pairs of strings. Raises TextInvalid."""
+    if len(pairs) > METADATA_PAIRS:
+        raise TextInvalid(f"At most {METADATA_PAIRS} pairs are possible; these are {len(pairs)}.", field=field)
+    cleaned = {}
+    for name, value in pairs.items():
+        if not isinstance(value, str):
+            raise TextInvalid(f"Metadata are pairs of strings; the value of {name[:40]!r} is none.", field=field)
+        key = clean_text(name, max_length=METADATA_NAME_LENGTH, field=field)
+        cleaned[key] = clean_text(value, max_length=METADATA_VALUE_LENGTH, field=field)
+    if "" in cleaned:
+        raise TextInvalid("A pair of metadata has a name.", field=field)
+    return cleaned
+
+
+def search_text(*parts: str | None) -> str:
+    """What a row is found by: its parts without regard to case (Müller and MÜLLER agree), one in a line."""
+    return "\n".join(comparison_key(part) for part in parts if part)
 
 
 def comparison_key(value: str) -> str:

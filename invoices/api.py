@@ -12,6 +12,7 @@ from audit.api import TimelineEntrySerializer
 from core.api.fields import ExactDecimalField, MomentField, MoneyField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
+from core.text import EXTERNAL_ID_LENGTH
 from invoices.history import past_invoice
 from invoices.lifecycle import Status
 from invoices.models import Invoice
@@ -62,6 +63,8 @@ class DraftSerializer(CamelCaseSerializer):
     prices_include_vat = serializers.BooleanField(required=False, help_text="Prices and discounts are gross.")
     discount_percent = ExactDecimalField(decimals=4, required=False, help_text="10 is 10 %. Or discountAmount.")
     discount_amount = ExactDecimalField(decimals=6, required=False)
+    external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True)
+    metadata = serializers.DictField(required=False, help_text="Up to 50 pairs of strings.")
     items = ItemSerializer(many=True, required=False)
 
 
@@ -86,6 +89,8 @@ class DraftChangeSerializer(CamelCaseSerializer):
     prices_include_vat = serializers.BooleanField(required=False)
     discount_percent = ExactDecimalField(decimals=4, required=False)
     discount_amount = ExactDecimalField(decimals=6, required=False)
+    external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True)
+    metadata = serializers.DictField(required=False, help_text="Up to 50 pairs of strings.")
     items = ItemSerializer(many=True, required=False)
     version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
 
@@ -206,6 +211,8 @@ class VatBreakdownSerializer(CamelCaseSerializer):
 class InvoiceSerializer(InvoiceRowSerializer):
     """An invoice, whole. Seller and buyer are those of the moment of issue."""
 
+    external_id = serializers.CharField(allow_null=True)
+    metadata = serializers.DictField(child=serializers.CharField())
     prices_include_vat = serializers.BooleanField()
     vat_rounding = serializers.ChoiceField(VatRounding.choices)
     discount_percent = ExactDecimalField(decimals=4)
@@ -255,6 +262,8 @@ class InvoiceFilterSerializer(CamelCaseSerializer):
     customer_id = serializers.IntegerField(required=False)
     company_id = serializers.IntegerField(required=False)
     currency = TextField(max_length=3, required=False)
+    external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False)
+    search = TextField(max_length=200, required=False, help_text="Part of number, customer's name or reference.")
     overdue = serializers.BooleanField(required=False, allow_null=True, default=None)
     issue_date_from = serializers.DateField(required=False)
     issue_date_to = serializers.DateField(required=False)
@@ -321,6 +330,7 @@ class InvoiceViewSet(ScopedViewSet):
         "dueDate": "due_date",
         "total": "total",
         "outstanding": "outstanding",
+        "number": "number_or_blank",
         "customerName": "customer_name",
     }
 

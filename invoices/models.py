@@ -20,6 +20,7 @@ from core.model_fields import (
     sums_to_zero,
     within_limit,
 )
+from core.text import EXTERNAL_ID_LENGTH
 from invoices.lifecycle import Status
 from invoices.totals import Discount, PricedLine, Terms, VatBreakdown, VatCategory, breakdown_of
 from parties.models import Company, Customer, VatRounding
@@ -99,11 +100,14 @@ class Invoice(Recorded):
     entry_count = models.PositiveIntegerField(default=0, editable=False)
     seller = models.JSONField(null=True, editable=False)
     buyer = models.JSONField(null=True, editable=False)
+    external_id = models.CharField(max_length=EXTERNAL_ID_LENGTH, null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    search_text = models.TextField(default="", editable=False)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
     issued_at = models.DateTimeField(null=True, editable=False)
     cancelled_at = models.DateTimeField(null=True, editable=False)
 
-    history = RecordedHistory()
+    history = RecordedHistory(excluded_fields=["search_text"])
 
     class Meta:
         ordering = ("-created_at", "-id")
@@ -118,6 +122,12 @@ class Invoice(Recorded):
                 name="invoice_number_unique",
                 violation_error_code="number_taken",
                 violation_error_message="This invoice number is taken.",
+            ),
+            models.UniqueConstraint(
+                fields=("company", "external_id"),
+                name="invoice_external_id_unique",
+                violation_error_code="external_id_taken",
+                violation_error_message="Another invoice of the company has this externalId.",
             ),
             models.CheckConstraint(
                 condition=Q(due_date__gte=F("issue_date")),

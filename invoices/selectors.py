@@ -5,11 +5,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from audit.selectors import TimelineEntry, newest_first, timeline
 from core.money import ZERO, money_text
 from core.scope import CompanyMember, visible_to
+from core.text import comparison_key
 from invoices.lifecycle import Command, Facts, Status, obstacle
 from invoices.models import Invoice, InvoiceLine
 from invoices.totals import document_totals
@@ -17,8 +19,9 @@ from parties.models import Company
 
 
 def invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
-    """The invoices of the user's companies, with what a list row shows."""
-    return visible_to(user, Invoice.objects.select_related("company", "customer"))
+    """The invoices of the user's companies, with what a list row shows, and a number to order by ("" on drafts)."""
+    invoices = Invoice.objects.select_related("company", "customer")
+    return visible_to(user, invoices.annotate(number_or_blank=Coalesce("number", Value(""))))
 
 
 def invoice_references_of(user: CompanyMember) -> QuerySet[Invoice]:
@@ -45,6 +48,8 @@ def filtered_invoices(
     due_date_to: date | None = None,
     total_min: Decimal | None = None,
     total_max: Decimal | None = None,
+    external_id: str | None = None,
+    search: str | None = None,
     overdue: bool | None = None,
 ) -> QuerySet[Invoice]:
     """The invoices that fit all the filters given; None leaves a filter out."""
@@ -59,6 +64,8 @@ def filtered_invoices(
         "due_date__lte": due_date_to,
         "total__gte": total_min,
         "total__lte": total_max,
+        "external_id": external_id,
+        "search_text__contains": None if search is None else comparison_key(search),
     }
     invoices = invoices.filter(**{name: value for name, value in conditions.items() if value is not None})
     if overdue is not None:

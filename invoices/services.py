@@ -5,7 +5,7 @@ DateInvalid, PeriodLocked, HasEntries, SeriesInUse, CustomerUnknown, CustomerArc
 UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from audit.services import recording, require_version, write_version
 from core.errors import DomainError, NotFound
 from core.model_fields import PRICE_BOUND, PRICE_DECIMALS
 from core.money import AMOUNT_LIMIT, ZERO, AmountTooLarge, exact, minor_units
-from core.text import clean_text
+from core.text import clean_external_id, clean_metadata, clean_text, search_text
 from invoices.lifecycle import Command, Status, require_status, settled_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.totals import (
@@ -174,6 +174,8 @@ def create_draft(
     prices_include_vat: bool = False,
     discount_percent: Decimal = ZERO,
     discount_amount: Decimal = ZERO,
+    external_id: str | None = None,
+    metadata: Mapping[str, object] | None = None,
 ) -> Invoice:
     """A new draft with its totals. By default: issued today, due after the company's payment days, in its currency."""
     currency = company.currency if currency is None else currency
@@ -193,6 +195,9 @@ def create_draft(
                 customer_name=customer.name,
                 issue_date=issue_date,
                 due_date=due_date,
+                external_id=clean_external_id(external_id),
+                metadata=clean_metadata(metadata or {}),
+                search_text=search_text(customer.name),
                 **_term_values(terms),
                 **_amounts(totals),
                 change=change,
@@ -244,6 +249,8 @@ def update_draft(
     prices_include_vat: bool | None = None,
     discount_percent: Decimal | None = None,
     discount_amount: Decimal | None = None,
+    external_id: str | None = None,
+    metadata: Mapping[str, object] | None = None,
 ) -> Invoice:
     """The draft with what is given changed (None leaves it) and its totals worked out again.
 
@@ -276,6 +283,9 @@ def update_draft(
                 customer_name=customer.name,
                 issue_date=issue_date,
                 due_date=due_date,
+                external_id=invoice.external_id if external_id is None else clean_external_id(external_id),
+                metadata=invoice.metadata if metadata is None else clean_metadata(metadata),
+                search_text=search_text(customer.name),
                 **_term_values(terms),
                 **_amounts(totals),
             )
@@ -312,7 +322,8 @@ def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) 
             write_version(
                 invoice,
                 change=change,
-                number=_next_number(invoice.company_id, invoice.issue_date.year),
+                number=(number := _next_number(invoice.company_id, invoice.issue_date.year)),
+                search_text=search_text(number, invoice.customer.name),
                 status=settled_status(invoice.total, ZERO),
                 issued_at=change.at,
                 customer_name=invoice.customer.name,
@@ -356,10 +367,11 @@ def set_next_number(*, actor: Actor, company: Company, year: int, next_value: in
     return series
 
 
-def settle_invoice(*, invoice: Invoice, amount: Decimal, entries: int, change: Change) -> None:
+def settle_invoice(*, invoice: Invoice, amount: Decimal, entries: int, reference: str = "", change: Change) -> None:
     """Move what is paid of a locked invoice by `amount`, together with the ledger entries that `change` records.
 
-    `amount` is negative for refunds and reversals. Raises PaymentExceedsOutstanding.
+    `amount` is negative for refunds and reversals. The invoice is found by `reference` from now on.
+    Raises PaymentExceedsOutstanding.
     """
     paid = invoice.paid + amount
     if not ZERO <= paid <= invoice.total - invoice.credited:
@@ -370,6 +382,7 @@ def settle_invoice(*, invoice: Invoice, amount: Decimal, entries: int, change: C
         paid=paid,
         status=settled_status(invoice.total - invoice.credited, paid),
         entry_count=invoice.entry_count + entries,
+        search_text=search_text(invoice.search_text, reference),
     )
 
 

@@ -1,5 +1,9 @@
-"""Companies and customers over REST."""
+"""Companies and customers over REST. Founding a company gives a role in it, so that is in the accounts room."""
 
+from datetime import date
+from typing import Any
+
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -9,9 +13,10 @@ from rest_framework.response import Response
 from core.api.fields import ExactDecimalField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
+from core.text import EXTERNAL_ID_LENGTH, comparison_key
 from parties.models import Company, Customer, VatRounding
 from parties.selectors import companies_of, company_for, customers_of
-from parties.services import create_customer, delete_customer, update_customer
+from parties.services import create_customer, delete_customer, move_period_lock, update_company, update_customer
 
 
 class PartySerializer(CamelCaseSerializer):
@@ -42,11 +47,38 @@ class CompanySerializer(PartySerializer):
     version = serializers.IntegerField(read_only=True)
 
 
+class NewCompanySerializer(PartySerializer):
+    """A new company."""
+
+    currency = TextField(max_length=3, help_text="ISO 4217.")
+    registration_number = TextField(max_length=50, required=False, allow_blank=True)
+    time_zone = TextField(max_length=50, required=False, help_text="IANA name; UTC where absent.")
+    default_vat_rate = ExactDecimalField(decimals=4, required=False, help_text="A fraction: 0.15 is 15 %.")
+    payment_days = serializers.IntegerField(min_value=0, max_value=3650, required=False)
+    vat_rounding = serializers.ChoiceField(VatRounding.choices, required=False)
+
+
+class CompanyChangeSerializer(NewCompanySerializer):
+    """What is to change of a company, and the version it was read in."""
+
+    name = TextField(max_length=200, required=False)
+    currency = TextField(max_length=3, required=False, help_text="ISO 4217.")
+    locked_through = serializers.DateField(
+        required=False, allow_null=True, help_text="Nothing can be dated up to this day any more; null opens the books."
+    )
+    lock_reason = TextField(
+        max_length=1000, required=False, allow_blank=True, help_text="Why lockedThrough moves: needed where it does."
+    )
+    version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
+
+
 class CustomerSerializer(PartySerializer):
     """A customer."""
 
     id = serializers.IntegerField(read_only=True)
     company_id = serializers.IntegerField(required=False, help_text="May be left out by a member of one company.")
+    external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True, allow_null=True)
+    metadata = serializers.DictField(required=False, help_text="Up to 50 pairs of strings.")
     archived = serializers.BooleanField(required=False, help_text="An archived customer gets no new invoices.")
     created_at = serializers.DateTimeField(read_only=True)
     version = serializers.IntegerField(read_only=True)
@@ -56,6 +88,8 @@ class CustomerChangeSerializer(PartySerializer):
     """What is to change of a customer, and the version it was read in."""
 
     name = TextField(max_length=200, required=False)
+    external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True, allow_null=True)
+    metadata = serializers.DictField(required=False, help_text="Up to 50 pairs of strings.")
     archived = serializers.BooleanField(required=False)
     version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
 
@@ -64,6 +98,7 @@ class CustomerFilterSerializer(CamelCaseSerializer):
     """Filters of the list of customers."""
 
     company_id = serializers.IntegerField(required=False)
+    external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False)
     archived = serializers.BooleanField(required=False)
     search = TextField(max_length=200, required=False, help_text="Part of the name.")
 
@@ -71,7 +106,11 @@ class CustomerFilterSerializer(CamelCaseSerializer):
 class CompanyViewSet(ScopedViewSet):
     """The companies you belong to."""
 
-    required_permissions = {"list": "parties.view_company", "retrieve": "parties.view_company"}
+    required_permissions = {
+        "list": "parties.view_company",
+        "retrieve": "parties.view_company",
+        "partial_update": "parties.change_company",
+    }
     serializer_class = CompanySerializer
     orderings = {"name": "name"}
     default_ordering = "name"
@@ -91,6 +130,40 @@ class CompanyViewSet(ScopedViewSet):
     def retrieve(self, request: Request, id: int) -> Response:
         """One company."""
         return self.document(CompanySerializer(self.scoped_object()).data)
+
+    @extend_schema(operation_id="updateCompany", tags=["companies"], request=CompanyChangeSerializer)
+    def partial_update(self, request: Request, id: int) -> Response:
+        """Change a company. Moving the period lock needs a reason, and is a version of its own."""
+        company = self.scoped_object()
+        data = self.body(CompanyChangeSerializer)
+        version = self.stated_version(data.pop("version", None), required=True)
+        reason = data.pop("lock_reason", "")
+        locked_through = data.pop("locked_through", company.locked_through)
+        if locked_through != company.locked_through and not reason:
+            raise serializers.ValidationError({"lockReason": ["Say why the lock moves."]}, code="required")
+
+        def command() -> Response:
+            updated = self.change(company, version, data, locked_through, reason)
+            return self.document(CompanySerializer(updated).data)
+
+        return self.once(company.pk, command)
+
+    def change(
+        self, company: Company, version: int | None, data: dict[str, Any], locked_through: date | None, reason: str
+    ) -> Company:
+        """The company with `data` and, where it moves, the period lock changed; both or neither."""
+        if locked_through == company.locked_through:
+            return update_company(actor=self.caller, company_id=company.pk, version=version, **data)
+        with transaction.atomic():
+            if data:
+                version = update_company(actor=self.caller, company_id=company.pk, version=version, **data).version
+            return move_period_lock(
+                actor=self.caller,
+                company_id=company.pk,
+                locked_through=locked_through,
+                reason=reason,
+                version=version,
+            )
 
 
 class CustomerViewSet(ScopedViewSet):
@@ -118,7 +191,7 @@ class CustomerViewSet(ScopedViewSet):
         filters = self.filters()
         customers = self.visible()
         if "search" in filters:
-            customers = customers.filter(name__icontains=filters.pop("search"))
+            customers = customers.filter(search_text__contains=comparison_key(filters.pop("search")))
         return self.page(customers.filter(**filters), CustomerSerializer)
 
     @extend_schema(operation_id="createCustomer", tags=["customers"], responses={201: CustomerSerializer})

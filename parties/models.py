@@ -11,6 +11,7 @@ from django.utils import timezone
 from audit.models import Recorded, RecordedHistory
 from core.database import DatabaseNow
 from core.model_fields import RateField
+from core.text import EXTERNAL_ID_LENGTH
 
 
 class VatRounding(models.TextChoices):
@@ -109,12 +110,23 @@ class Customer(Party):
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="customers")
     archived = models.BooleanField(default=False)
+    external_id = models.CharField(max_length=EXTERNAL_ID_LENGTH, null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    search_text = models.TextField(default="", editable=False)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
 
-    history = RecordedHistory(indexed_fields=["company"])
+    history = RecordedHistory(indexed_fields=["company"], excluded_fields=["search_text"])
 
     class Meta:
         ordering = ("name", "id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("company", "external_id"),
+                name="customer_external_id_unique",
+                violation_error_code="external_id_taken",
+                violation_error_message="Another customer of the company has this externalId.",
+            )
+        ]
         indexes = [
             models.Index(fields=("company", "name"), name="customer_company_name"),
             models.Index(fields=("company", "created_at", "id"), name="customer_company_created"),

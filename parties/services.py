@@ -19,7 +19,7 @@ from audit.services import recording, require_version, write_version
 from core.errors import DomainError
 from core.model_fields import AMOUNT_DECIMALS
 from core.money import exact, minor_units
-from core.text import clean_text
+from core.text import clean_external_id, clean_metadata, clean_text, search_text
 from parties.models import Company, Customer, Party, VatRounding
 
 
@@ -48,13 +48,13 @@ class CustomerInUse(DomainError):
 COMPANY_FIELDS = frozenset(
     {"registration_number", "currency", "time_zone", "default_vat_rate", "payment_days", "vat_rounding"}
 )
-CUSTOMER_FIELDS = frozenset({"archived"})
+CUSTOMER_FIELDS = frozenset({"archived", "external_id", "metadata"})
 
 
 def create_company(*, actor: Actor, name: str, currency: str, **details: Any) -> Company:
     """A new company. `details` are columns of Company."""
     values = _clean_company({"name": name, "currency": currency, **details})
-    with recording(actor=actor, action="company.created") as change:
+    with transaction.atomic(), recording(actor=actor, action="company.created") as change:
         return Company.objects.create(**values, change=change)
 
 
@@ -92,14 +92,14 @@ def require_open_period(company: Company, day: date) -> None:
 
 def create_customer(*, actor: Actor, company: Company, name: str, **details: Any) -> Customer:
     """A new customer of `company`. `details` are columns of Customer."""
-    values = _clean_party({"name": name, **details}, CUSTOMER_FIELDS)
-    with recording(actor=actor, action="customer.created", company_id=company.pk) as change:
+    values = _clean_customer({"name": name, **details})
+    with transaction.atomic(), recording(actor=actor, action="customer.created", company_id=company.pk) as change:
         return Customer.objects.create(company=company, **values, change=change)
 
 
 def update_customer(*, actor: Actor, customer_id: int, version: int | None = None, **details: Any) -> Customer:
     """The customer with `details` changed. Issued documents keep the details they were issued with."""
-    values = _clean_party(details, CUSTOMER_FIELDS)
+    values = _clean_customer(details)
     with transaction.atomic():
         customer = Customer.objects.select_for_update().get(pk=customer_id)
         require_version(customer, version)
@@ -134,6 +134,17 @@ def _clean_company(details: Mapping[str, Any]) -> dict[str, Any]:
         raise PartyInvalid("VAT is rounded by document or by line.", field="vat_rounding")
     if not 0 <= values.get("payment_days", 0) <= 3650:
         raise PartyInvalid("Payment days run from 0 to 3650.", field="payment_days")
+    return values
+
+
+def _clean_customer(details: Mapping[str, Any]) -> dict[str, Any]:
+    values = _clean_party(details, CUSTOMER_FIELDS)
+    if "external_id" in values:
+        values["external_id"] = clean_external_id(values["external_id"])
+    if "metadata" in values:
+        values["metadata"] = clean_metadata(values["metadata"])
+    if "name" in values:
+        values["search_text"] = search_text(values["name"])
     return values
 
 

@@ -105,7 +105,7 @@ def apply_payment(
             payment = _insert_entry(
                 invoice, change, kind=Kind.PAYMENT, amount=amount, method=method, paid_at=moment, reference=reference
             )
-            settle_invoice(invoice=invoice, amount=amount, entries=1, change=change)
+            settle_invoice(invoice=invoice, amount=amount, entries=1, reference=reference, change=change)
     return payment
 
 
@@ -162,7 +162,7 @@ def refund_payment(
                         reason=reason,
                     )
                 )
-            settle_invoice(invoice=invoice, amount=-amount, entries=len(refunds), change=change)
+            settle_invoice(invoice=invoice, amount=-amount, entries=len(refunds), reference=reference, change=change)
     return refunds
 
 
@@ -201,7 +201,7 @@ def reverse_payment(
                 reverses=payment,
                 reason=reason,
             )
-            settle_invoice(invoice=invoice, amount=-left, entries=1, change=change)
+            settle_invoice(invoice=invoice, amount=-left, entries=1, reference=reference, change=change)
     return reversal
 
 

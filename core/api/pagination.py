@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import Model, Q
 from rest_framework.exceptions import ValidationError
@@ -93,13 +94,20 @@ class KeysetPagination(BasePagination):
             return None
         try:
             ordering, value, row_id, back = json.loads(base64.urlsafe_b64decode(text.encode()))
-            column: Any = model._meta.get_field(self.column)
-            position = {"value": column.to_python(value), "id": row_id, "back": bool(back)}
+            position = {"value": self._column_value(value, model), "id": row_id, "back": bool(back)}
         except (ValueError, TypeError, RecursionError, binascii.Error, DjangoValidationError):
             raise _invalid("cursor", CURSOR_HINT) from None
         if ordering != self.ordering or type(row_id) is not int or abs(row_id) >= 2**63:
             raise _invalid("cursor", CURSOR_HINT)
         return position
+
+    def _column_value(self, text: Any, model: type[Model]) -> Any:
+        """The value of the ordering column that a cursor holds as text; a column worked out by the query is text."""
+        try:
+            column: Any = model._meta.get_field(self.column)
+        except FieldDoesNotExist:
+            return str(text)
+        return column.to_python(text)
 
     def _url(self, row: Any, *, back: bool) -> str:
         payload = json.dumps([self.ordering, str(getattr(row, self.column)), row.pk, back])
