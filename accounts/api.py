@@ -1,34 +1,77 @@
-"""Signing in, and who is signed in."""
+"""Signing in, passwords, and who is signed in. Managing users is in ``accounts/management_api.py``."""
 
 from typing import Any, cast
 
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
+from rest_framework_simplejwt.tokens import Token
 
+from accounts.addresses import client_address
 from accounts.models import User
 from accounts.roles import Role, leading_role
-from accounts.services import TokenPair, create_user, refresh_sign_in, sign_in, sign_out
+from accounts.selectors import FAMILY_CLAIM
+from accounts.services import (
+    TokenPair,
+    change_own_password,
+    create_user,
+    refresh_sign_in,
+    request_password_reset,
+    reset_password,
+    sign_in,
+    sign_out,
+)
 from core.api.fields import TextField
+from core.api.problems import CONTENT_TYPE, ProblemSerializer
 from core.api.serializers import CamelCaseSerializer
 from core.errors import PermissionDenied
 from core.permissions import PUBLIC, SIGNED_IN
 from parties.selectors import CompanyUnknown, companies_of
+
+TOO_MANY_ATTEMPTS = {(429, CONTENT_TYPE): ProblemSerializer}
+
+
+class PasswordField(serializers.CharField):
+    """A password: as it was typed, blanks included."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=200, trim_whitespace=False, style={"input_type": "password"}, **options)
 
 
 class SignInSerializer(CamelCaseSerializer):
     """E-mail and password."""
 
     email = TextField(max_length=254)
-    password = serializers.CharField(max_length=200, trim_whitespace=False, style={"input_type": "password"})
+    password = PasswordField()
 
 
 class RefreshTokenSerializer(CamelCaseSerializer):
     """A refresh token."""
 
     refresh = serializers.CharField(max_length=4000)
+
+
+class PasswordChangeSerializer(CamelCaseSerializer):
+    """The current password and a new one."""
+
+    current = PasswordField()
+    new = PasswordField()
+
+
+class PasswordResetRequestSerializer(CamelCaseSerializer):
+    """Who cannot sign in."""
+
+    email = TextField(max_length=254)
+
+
+class PasswordResetSerializer(CamelCaseSerializer):
+    """The end of a reset link, and a new password."""
+
+    token = serializers.CharField(max_length=200, help_text="What follows /reset/ in the link of the mail.")
+    new = PasswordField()
 
 
 class MembershipSerializer(CamelCaseSerializer):
@@ -64,7 +107,7 @@ class RegistrationSerializer(CamelCaseSerializer):
     """A new user and the role held in each of the companies."""
 
     email = TextField(max_length=254)
-    password = serializers.CharField(max_length=200, trim_whitespace=False, style={"input_type": "password"})
+    password = PasswordField()
     role = TextField(max_length=20)
     full_name = TextField(max_length=200, required=False, allow_blank=True)
     company_ids = serializers.ListField(
@@ -88,12 +131,23 @@ class SignInViewSet(ViewSet):
     """Signing in and out. No sign-in is needed, and a stale Authorization header does not stand in the way."""
 
     authentication_classes: list[Any] = []
-    required_permissions = {"sign_in": PUBLIC, "refresh": PUBLIC, "sign_out": PUBLIC}
+    required_permissions = {
+        "sign_in": PUBLIC,
+        "refresh": PUBLIC,
+        "sign_out": PUBLIC,
+        "request_reset": PUBLIC,
+        "confirm_reset": PUBLIC,
+    }
 
-    @extend_schema(operation_id="signIn", request=SignInSerializer, responses=TokenPairSerializer, tags=["auth"])
+    @extend_schema(
+        operation_id="signIn",
+        request=SignInSerializer,
+        responses={200: TokenPairSerializer} | TOO_MANY_ATTEMPTS,
+        tags=["auth"],
+    )
     def sign_in(self, request: Request) -> Response:
-        """Sign in with e-mail and password."""
-        return _token_reply(sign_in(**_valid(SignInSerializer, request)))
+        """Sign in with e-mail and password. Ten failures in a quarter of an hour lock the account or the address."""
+        return _token_reply(sign_in(**_valid(SignInSerializer, request), address=client_address(request)))
 
     @extend_schema(
         operation_id="refreshTokens", request=RefreshTokenSerializer, responses=TokenPairSerializer, tags=["auth"]
@@ -108,11 +162,37 @@ class SignInViewSet(ViewSet):
         sign_out(token=_valid(RefreshTokenSerializer, request)["refresh"])
         return Response(status=204)
 
+    @extend_schema(
+        operation_id="requestPasswordReset",
+        request=PasswordResetRequestSerializer,
+        responses={204: None},
+        tags=["auth"],
+    )
+    def request_reset(self, request: Request) -> Response:
+        """Mail a link that leads to a new password, if somebody signs in with this address. The reply never says."""
+
+        def link_of(token: str) -> str:
+            uid, signature = token.split("/")
+            return request.build_absolute_uri(reverse("reset-password", args=[uid, signature]))
+
+        email = _valid(PasswordResetRequestSerializer, request)["email"]
+        request_password_reset(email=email, link_of=link_of, address=client_address(request))
+        return Response(status=204)
+
+    @extend_schema(
+        operation_id="confirmPasswordReset", request=PasswordResetSerializer, responses={204: None}, tags=["auth"]
+    )
+    def confirm_reset(self, request: Request) -> Response:
+        """Set a new password with the link of a mail, which is good for an hour and once. All sign-ins end."""
+        data = _valid(PasswordResetSerializer, request)
+        reset_password(token=data["token"], password=data["new"])
+        return Response(status=204)
+
 
 class AccountViewSet(ViewSet):
     """The signed-in user, and making further users."""
 
-    required_permissions = {"me": SIGNED_IN, "register": "accounts.add_user"}
+    required_permissions = {"me": SIGNED_IN, "register": "accounts.add_user", "change_password": SIGNED_IN}
 
     @property
     def caller(self) -> User:
@@ -123,6 +203,24 @@ class AccountViewSet(ViewSet):
     def me(self, request: Request) -> Response:
         """Who is signed in, with the role in each company."""
         return Response(SignedInUserSerializer(_description(self.caller)).data, headers={"Cache-Control": "no-store"})
+
+    @extend_schema(
+        operation_id="changePassword",
+        request=PasswordChangeSerializer,
+        responses={204: None} | TOO_MANY_ATTEMPTS,
+        tags=["auth"],
+    )
+    def change_password(self, request: Request) -> Response:
+        """Change your password. All your other sign-ins end."""
+        data = _valid(PasswordChangeSerializer, request)
+        change_own_password(
+            user=self.caller,
+            current=data["current"],
+            new=data["new"],
+            address=client_address(request),
+            kept_sign_in=cast(Token, request.auth).payload.get(FAMILY_CLAIM),
+        )
+        return Response(status=204)
 
     @extend_schema(
         operation_id="registerUser",

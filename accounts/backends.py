@@ -1,15 +1,25 @@
-"""Signing in to the admin: e-mail and password, and permissions by role."""
+"""Signing in to the admin: e-mail and password, as in the API, and permissions by role."""
 
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 
+from accounts.addresses import client_address
 from accounts.models import User
 from accounts.roles import PERMISSIONS
+from accounts.services import prove_identity
 
 
 class RoleBackend(ModelBackend):
-    """Django's own check of passwords; permissions come from the roles and from nowhere else."""
+    """Sign-ins are limited and recorded; permissions come from the roles and from nowhere else."""
+
+    def authenticate(
+        self, request: Any, username: str | None = None, password: str | None = None, **_: Any
+    ) -> User | None:
+        """The user with this e-mail address and password. Raises TooManyAttempts."""
+        if username is None or password is None:
+            return None
+        return prove_identity(email=username, password=password, address=client_address(request))
 
     def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """Nobody has permissions of their own."""

@@ -1,4 +1,4 @@
-"""Users who sign in by e-mail, their memberships (a role in a company), and their sign-ins."""
+"""Users who sign in by e-mail, their memberships (a role in a company), their sign-ins, and attempts that failed."""
 
 import uuid
 from collections.abc import Sequence
@@ -170,3 +170,14 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class AttemptLog(models.Model):
+    """The attempts that count against one limit (``accounts.attempts``): on one account, or from one address."""
+
+    key = models.CharField(primary_key=True, max_length=64, help_text="SHA-256 of what is counted.")
+    moments = models.JSONField(default=list, help_text="Seconds since 1970 of each attempt, oldest first.")
+    expires_at = models.DateTimeField(db_index=True, help_text="The row says nothing any more.")
+
+    def __str__(self) -> str:
+        return f"{len(self.moments)} attempts"

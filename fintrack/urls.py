@@ -15,6 +15,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("health", health, name="health"),
     path("admin/", admin.site.urls),
+    path("reset/", include("accounts.page_urls")),
     path("swagger", RedirectView.as_view(pattern_name="docs"), name="swagger"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),

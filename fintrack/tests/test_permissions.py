@@ -18,6 +18,7 @@ from accounts.tests.factories import add_role, api_client, make_user
 from audit.actors import SYSTEM
 from audit.models import Change
 from invoices.tests.factories import make_draft, make_issued
+from parties.models import Company
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment
 
@@ -35,9 +36,17 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("logout", "POST"): PUBLIC,
     ("me", "GET"): EVERYBODY,
     ("register", "POST"): ADMINS,
+    ("password", "POST"): EVERYBODY,
+    ("password-reset", "POST"): PUBLIC,
+    ("password-reset-confirm", "POST"): PUBLIC,
+    ("users", "GET"): ADMINS,
+    ("user", "GET"): ADMINS,
+    ("user", "PATCH"): ADMINS,
     ("audit", "GET"): RECORD_READERS,
     ("companies", "GET"): EVERYBODY,
+    ("companies", "POST"): ADMINS,
     ("company", "GET"): EVERYBODY,
+    ("company", "PATCH"): ADMINS,
     ("customers", "GET"): EVERYBODY,
     ("customers", "POST"): BOOKKEEPERS,
     ("customer", "GET"): EVERYBODY,
@@ -171,6 +180,8 @@ def expired_client(user: User) -> Any:
 
 def deactivated_client(user: User) -> Any:
     client = api_client(user)
+    for company_id in user.company_ids:
+        make_user("Admin", Company.objects.get(pk=company_id))  # the last one could not be deactivated
     update_user(actor=SYSTEM, user_id=user.pk, is_active=False)
     return client
 

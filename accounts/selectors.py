@@ -1,0 +1,53 @@
+"""The users that exist for somebody, and who is behind a token or a link."""
+
+from typing import Any
+
+from django.contrib.auth.tokens import default_token_generator
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from accounts.models import SignIn, User, people_of
+
+FAMILY_CLAIM = "family"
+"""The claim that names the sign-in, in access and refresh tokens alike."""
+
+
+def users_visible_to(user: User, company_ids: list[int]) -> QuerySet[User]:
+    """The people all of whose companies are among `company_ids`, and no superuser; for a superuser, everybody."""
+    if user.is_superuser:
+        return User.objects.all()
+    return User.objects.filter(pk__in=people_of(company_ids).values("pk"), is_superuser=False)
+
+
+def companies_where(user: User, permission: str) -> list[int]:
+    """The companies in which the user's role carries `permission`."""
+    return [company_id for company_id in user.company_ids if user.may(permission, company_id)]
+
+
+def signed_in_user(claims: Any) -> User | None:
+    """The active user that a token names, unless its sign-in has ended. One statement."""
+    users = User.objects.filter(pk=claims.get("sub"), is_active=True)
+    if FAMILY_CLAIM in claims:
+        standing = SignIn.objects.filter(family=claims[FAMILY_CLAIM], user=OuterRef("pk"), revoked_at=None)
+        users = users.filter(Exists(standing))
+    return users.first()
+
+
+def reset_token(user: User) -> str:
+    """What a reset link ends in: who, and a signature over the password as it is now (so it is good once, for an hour).
+
+    Links that were sent earlier stay good as well, until one of them is used.
+    """
+    return f"{urlsafe_base64_encode(str(user.pk).encode())}/{default_token_generator.make_token(user)}"
+
+
+def user_of_reset_token(token: str, *, lock: bool = False) -> User | None:
+    """Whose reset link it is; None where it is forged, old or used. With `lock`, the row is locked until commit."""
+    encoded, _, signature = token.partition("/")
+    try:
+        pk = int(urlsafe_base64_decode(encoded))
+    except ValueError:
+        return None
+    users = User.objects.select_for_update() if lock else User.objects.all()
+    user = users.filter(pk=pk, is_active=True).first() if 0 < pk < 2**63 else None
+    return user if user is not None and default_token_generator.check_token(user, signature) else None
