@@ -46,6 +46,7 @@ class ReportFilterSerializer(CamelCaseSerializer):
     format = serializers.ChoiceField(
         [("json", "json")],
         required=False,
+        help_text="Other formats are not available yet.",
         error_messages={"invalid_choice": "Reports come as json; other formats are not available yet."},
     )
 

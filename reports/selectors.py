@@ -2,7 +2,8 @@
 
 SQLite would add decimals as floats. So amounts are added as whole ten-thousandths (the finest that a column keeps),
 which are exact on both databases: an amount has at most 15 digits, so its product with 10,000 is less than half a unit
-from the whole number that it stands for.
+from the whole number that it stands for. SQLite ends a sum beyond 922 million million (2^63 units) with an error, never
+with a wrong figure.
 """
 
 from collections.abc import Iterable, Iterator
