@@ -34,7 +34,7 @@ from invoices.totals import (
     line_amount,
 )
 from parties.models import Company, Customer
-from parties.services import create_customer, require_open_period
+from parties.services import create_customer, hold_company, require_open_period
 
 MAXIMUM_LINES = 1_000
 RATE_DECIMALS = 4
@@ -150,11 +150,15 @@ class Item:
 
 
 def lock_invoice(invoice_id: int) -> Invoice:
-    """The invoice, locked until the end of the transaction: the first lock of every command on it."""
-    invoices = Invoice.objects.select_for_update(of=("self",)).select_related("company", "customer", "change")
-    invoice = invoices.filter(pk=invoice_id).first()
+    """The invoice, locked until the end of the transaction: the first lock of every command on it.
+
+    Its company is held as it is now, so that the period lock does not move meanwhile. Nothing is joined: who waits for
+    a lock is given the row as it is then, but its joins as they were before, and loses the row where they differ.
+    """
+    invoice = Invoice.objects.select_for_update().filter(pk=invoice_id).first()
     if invoice is None:
         raise InvoiceNotFound
+    invoice.company = hold_company(invoice.company_id)
     return invoice
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import ProtectedError
 
 from audit.actors import Actor
@@ -82,6 +82,13 @@ def move_period_lock(
         with recording(actor=actor, action="company.period_lock_moved", company_id=company.pk, reason=reason) as change:
             write_version(company, change=change, locked_through=locked_through)
     return company
+
+
+def hold_company(company_id: int) -> Company:
+    """The company as it is now, which nobody changes before the transaction ends. Many may hold it at once."""
+    if connection.vendor == "sqlite":  # a writer is alone there
+        return Company.objects.get(pk=company_id)
+    return Company.objects.raw("SELECT * FROM parties_company WHERE id = %s FOR SHARE", [company_id])[0]
 
 
 def require_open_period(company: Company, day: date) -> None:

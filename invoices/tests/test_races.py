@@ -23,10 +23,6 @@ from parties.tests.factories import make_company, make_customer
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
-# PostgreSQL checks the joins of a locked row again when a rival changed it meanwhile, with the joined rows as they were
-# before: lock_invoice joins `change`, so who had to wait gets InvoiceNotFound. It must join `company` only.
-joins_lose_the_row = pytest.mark.xfail(reason="lock_invoice joins the journal entry", strict=True)
-
 THREADS = 8
 DRAFTS_EACH = 5
 
@@ -75,7 +71,6 @@ def test_the_first_number_of_a_series_is_given_once(drafts: list[Invoice]) -> No
     assert given_numbers() == list(range(1, 9))
 
 
-@joins_lose_the_row
 def test_one_draft_is_issued_once(drafts: list[Invoice]) -> None:
     deeds = [partial(issue_invoice, actor=SYSTEM, invoice_id=drafts[0].pk)] * THREADS
     assert outcomes(race(deeds)) == {"done": 1, "WrongStatus": 7}
