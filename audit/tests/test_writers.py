@@ -100,5 +100,5 @@ def view(request):
 
 def test_control_the_walk_sees_the_services_own_writes() -> None:
     services = (settings.BASE_DIR / "payments" / "services.py").read_text()
-    assert ("apply_payment", "Payment.objects.create") in set(writes_in(services))
+    assert ("_insert_entry", "Payment.objects.create") in set(writes_in(services))
     assert len(list(sources())) > 40

@@ -82,12 +82,12 @@ def test_a_payment_settles_the_invoice_and_leads_back_to_it(company: Company, fi
     [
         ({"amount": "2 500,00"}, "amount", "Give a plain decimal number"),
         ({"amount": "1e2"}, "amount", "Give a plain decimal number"),
-        ({"amount": "0"}, "amount", "A payment is above zero."),
-        ({"amount": "-5"}, "amount", "A payment is above zero."),
+        ({"amount": "0"}, "amount", "The amount is above zero."),
+        ({"amount": "-5"}, "amount", "The amount is above zero."),
         ({"amount": "0.001"}, "amount", "At most 2 decimals are possible here"),
         ({"amount": "115.01"}, "amount", "Payment exceeds outstanding amount."),
         ({"amount": ""}, "amount", "This field is required."),
-        ({"paid_at": "2999-01-01"}, "paid_at", "A payment is not booked before it was made"),
+        ({"paid_at": "2999-01-01"}, "paid_at", "Nothing is booked before it happened"),
         ({"paid_at": "1899-12-31"}, "paid_at", "Dates start in 1900."),
         ({"paid_at": "yesterday"}, "paid_at", "Enter a valid date."),
         ({"method": "Barter"}, "method", "Select a valid choice."),
@@ -256,7 +256,7 @@ def test_the_list_filters_finds_and_takes_few_statements(
     with django_assert_max_num_queries(8):
         everything = finance.get(LIST).content.decode()
     cash = finance.get(f"{LIST}?method__exact=Cash").content.decode()
-    found = finance.get(f"{LIST}?q=part+5").content.decode()
+    found = finance.get(f'{LIST}?q="part+5"').content.decode()
 
     assert everything.count("part ") == 8
     assert [number for number in range(8) if f"part {number}" in cash] == [3]
