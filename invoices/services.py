@@ -328,15 +328,20 @@ def cancel_invoice(*, actor: Actor, invoice_id: int, reason: str = "", version: 
     with transaction.atomic():
         invoice = lock_invoice(invoice_id)
         require_version(invoice, version)
-        if invoice.entry_count:
-            raise HasEntries
-        require_status(invoice.status, Command.CANCEL)
+        require_cancellable(invoice)
         require_open_period(invoice.company, invoice.company.today())
         if invoice.issued_at:
             require_open_period(invoice.company, invoice.issue_date)
         with recording(actor=actor, action="invoice.cancelled", company_id=invoice.company_id, reason=reason) as change:
             write_version(invoice, change=change, status=Status.CANCELLED, cancelled_at=change.at)
     return invoice
+
+
+def require_cancellable(invoice: Invoice) -> None:
+    """Raise HasEntries where money was ever recorded, WrongStatus where the status takes no cancellation."""
+    if invoice.entry_count:
+        raise HasEntries
+    require_status(invoice.status, Command.CANCEL)
 
 
 def set_next_number(*, actor: Actor, company: Company, year: int, next_value: int) -> NumberSeries:

@@ -91,10 +91,10 @@ def hold_company(company_id: int) -> Company:
     return Company.objects.raw("SELECT * FROM parties_company WHERE id = %s FOR SHARE", [company_id])[0]
 
 
-def require_open_period(company: Company, day: date) -> None:
-    """Raise PeriodLocked where the books of `company` are closed on `day`."""
+def require_open_period(company: Company, day: date, *, field: str | None = None) -> None:
+    """Raise PeriodLocked (about `field`, where a person gave the day) if the books of `company` are closed on `day`."""
     if company.locked_through is not None and day <= company.locked_through:
-        raise PeriodLocked(f"The books are closed up to {company.locked_through}; {day} is not after it.")
+        raise PeriodLocked(f"The books are closed up to {company.locked_through}; {day} is not after it.", field=field)
 
 
 def create_customer(*, actor: Actor, company: Company, name: str, **details: Any) -> Customer:

@@ -30,6 +30,7 @@ ALLOWED = {
     ): "what Django's own commands call; opens or joins an entry itself",
     ("accounts/admin.py", "create", "super().create"): "the admin's own hook of that name, which calls the service",
     ("core/admin.py", "save_related", "self.create"): "the admin's own hook of that name, which calls the service",
+    ("core/admin.py", "once", "request.session.save"): "the session of the browser",
     ("core/model_fields.py", "__init__", "options.update"): "a dict",
     ("fintrack/settings.py", "", "database.setdefault('OPTIONS', {}).update"): "a dict",
     ("fintrack/settings.py", "", "database.update"): "a dict",

@@ -150,12 +150,13 @@ def test_what_was_paid_in_full_meanwhile_takes_no_more(company: Company, finance
     typed = form(invoice)
     book(invoice, "115")
 
-    stale = finance.post(pay_url(invoice), typed)
+    stale = finance.post(pay_url(invoice), typed, follow=True)
     again = finance.post(pay_url(invoice), typed | {"version": "3"})
     opened = finance.get(pay_url(invoice), follow=True)
 
-    assert "system changed this at " in stale.content.decode()
-    for page in (again, opened):
+    assert "Nothing was done." in stale.content.decode()
+    assert "system changed it at " in stale.content.decode()
+    for page in (stale, again, opened):
         assert "this invoice is paid." in page.content.decode()
     assert Payment.objects.count() == 1
 
