@@ -222,7 +222,6 @@ class MembershipAdmin(RecordedAdmin):
         revoke_role(actor=request.user, user=obj.user, company=obj.company, version=version)
 
 
-@admin.register(Company)
 class FoundedCompanyAdmin(CompanyAdmin):
     """Companies; who founds one becomes its Admin, or would not see it."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
@@ -10,13 +11,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
+from accounts.admin import FoundedCompanyAdmin
 from audit.admin import CommandPage, RecordedAdmin
 from audit.selectors import TimelineEntry
-from core.admin import ReasonForm, ScopedFilter, refusal_of, require_page, require_permission
+from core.admin import ReasonForm, ScopedFilter, VerbForm, refusal_of, require_page, require_permission
 from core.money import grouped_money
 from invoices.admin_forms import InvoiceForm, LineForm, LineFormSet, draft_values
 from invoices.lifecycle import Command, Status, WrongStatus, allows, require_status
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.selectors import explained, invoice_documents_of, invoice_timeline, invoices_of
 from invoices.services import (
     MAXIMUM_LINES,
@@ -26,8 +28,10 @@ from invoices.services import (
     delete_draft,
     issue_invoice,
     require_cancellable,
+    set_next_number,
     update_draft,
 )
+from parties.models import Company
 
 
 class InvoicePage(CommandPage):
@@ -280,6 +284,62 @@ class InvoiceAdmin(RecordedAdmin):
     def erase(self, request: HttpRequest, obj: Invoice, version: int | None) -> None:
         """Delete a draft and its lines."""
         delete_draft(actor=request.user, invoice_id=obj.pk, version=version)
+
+
+class SeriesForm(VerbForm):
+    """From which number on a year is numbered."""
+
+    year = forms.IntegerField(help_text="The year of the issue dates.")
+    next_value = forms.IntegerField(
+        label="Next number", help_text="Possible until the year has its first number; 42 gives INV-2026-000042."
+    )
+
+
+class SeriesPage(CommandPage):
+    """The form that sets the start of a number series."""
+
+    name = "numbers"
+    button = "Set next number"
+    permission = "parties.change_company"
+    form_class = SeriesForm
+
+    @property
+    def title(self) -> str:
+        """What the form does."""
+        return f"Next invoice number of {self.obj}"
+
+    def initial(self) -> dict[str, Any]:
+        """This year."""
+        return {"year": self.obj.today().year}
+
+    def give(self, values: dict[str, Any]) -> str:
+        """Set the number; the company itself does not change."""
+        series = set_next_number(
+            actor=self.request.user, company=self.obj, year=values["year"], next_value=values["next_value"]
+        )
+        return f"The next number of {series.year} is {next_number_text(series)}."
+
+
+@admin.register(Company)
+class NumberingCompanyAdmin(FoundedCompanyAdmin):
+    """Companies with the numbers that their invoices get next."""
+
+    command_pages = (*FoundedCompanyAdmin.command_pages, SeriesPage)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """What has a page of its own."""
+        return () if obj is None else (*super().get_readonly_fields(request, obj), "next_numbers")
+
+    @admin.display(description="next numbers")
+    def next_numbers(self, company: Company) -> str:
+        """The next number of each year that has a series, the latest first."""
+        series = NumberSeries.objects.filter(company=company).order_by("-year")
+        return ", ".join(next_number_text(row) for row in series) or "from 1 in each year"
+
+
+def next_number_text(series: NumberSeries) -> str:
+    """The number that the next invoice of the year gets."""
+    return f"{series}-{series.next_value:06d}"
 
 
 def amount_cell(invoice: Invoice, amount: Any) -> str:

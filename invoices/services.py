@@ -354,7 +354,7 @@ def set_next_number(*, actor: Actor, company: Company, year: int, next_value: in
         NumberSeries.objects.get_or_create(company=company, year=year)
         series = NumberSeries.objects.select_for_update().get(company=company, year=year)
         if series.next_value != series.first_value:
-            raise SeriesInUse
+            raise SeriesInUse(field="year")
         series.first_value = series.next_value = next_value
         with recording(actor=actor, action="series.start_set", company_id=company.pk, reason=f"{series}: {next_value}"):
             series.save(update_fields=["first_value", "next_value"])

@@ -35,6 +35,7 @@ def company_form(**values: Any) -> dict[str, Any]:
         "time_zone": "Africa/Johannesburg",
         "default_vat_rate": "0.15",
         "payment_days": "30",
+        "vat_rounding": "document",
     }
     return {**defaults, **values}
 
