@@ -259,9 +259,9 @@ def update_draft(
         due_date = due_date or invoice.due_date
         _require_dates(issue_date, due_date)
         currency = invoice.currency if currency is None else currency
-        discount = invoice.terms.discount
-        if discount_percent is not None or discount_amount is not None:
-            discount = _checked_discount(discount_percent or ZERO, discount_amount or ZERO, currency)
+        if discount_percent is None and discount_amount is None:
+            discount_percent, discount_amount = invoice.discount_percent, invoice.discount_amount
+        discount = _checked_discount(discount_percent or ZERO, discount_amount or ZERO, currency)
         inclusive = invoice.prices_include_vat if prices_include_vat is None else prices_include_vat
         terms = Terms(currency, inclusive, invoice.company.vat_rounding, discount)
         stored = {line.pk: line for line in invoice.lines.all()}

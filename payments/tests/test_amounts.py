@@ -134,6 +134,12 @@ def test_an_amount_is_as_fine_as_its_currency_and_never_rounded(company: Company
     assert list(faults()) == []
 
 
+def test_a_discount_too_fine_for_the_new_currency_of_a_draft_is_refused_and_not_rounded(company: Company) -> None:
+    draft = make_draft(company, discount_amount="0.50")
+    assert is_refused(lambda: update_draft(actor=SYSTEM, invoice_id=draft.pk, currency="JPY"))
+    update_draft(actor=SYSTEM, invoice_id=draft.pk, currency="JPY", discount_amount=Decimal(1))
+
+
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", "100000000000", "-1", "0", "12x"])
 def test_the_ledger_keeps_no_payment_that_is_no_amount(paid: Payment, value: str) -> None:
     columns = "company_id, invoice_id, currency, method, reference, paid_at, reason"
