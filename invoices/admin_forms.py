@@ -55,7 +55,7 @@ class LineForm(forms.ModelForm):
     description = forms.CharField(max_length=1000, widget=forms.TextInput(attrs={"class": "description"}))
     quantity = ExactField(decimals=6)
     unit_price = ExactField(decimals=6)
-    discount_percent = ExactField(decimals=4, required=False, label="Discount, %", help_text="10 is 10 %.")
+    discount_percent = ExactField(decimals=4, required=False, label="Discount, %")
     discount_amount = ExactField(decimals=4, required=False, label="Discount, amount")
     vat_rate = ExactField(decimals=4, required=False, label="VAT rate", help_text="0.15 is 15 %. Empty: the company's.")
     vat_category = forms.ChoiceField(
