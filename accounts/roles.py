@@ -30,10 +30,13 @@ KEEP_BOOKS = frozenset(
         "invoices.change_invoice",
         "invoices.delete_invoice",
         "invoices.issue_invoice",
+        "invoices.cancel_invoice",
         "invoices.add_invoiceline",
         "invoices.change_invoiceline",
         "invoices.delete_invoiceline",
         "payments.add_payment",
+        "payments.refund_payment",
+        "payments.reverse_payment",
     }
 )
 READ_THE_RECORD = frozenset({"audit.view_change", "accounts.view_user", "accounts.view_membership"})

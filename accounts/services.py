@@ -1,6 +1,7 @@
 """The verbs of users, roles and sign-ins.
 
-Errors: EmailTaken, RoleUnknown, PasswordWeak, SignInRefused, RefreshRefused, StaleVersion.
+Errors: NotFound, EmailTaken, EmailInvalid, RoleUnknown, LastAdmin, PasswordWeak, SignInRefused, RefreshRefused,
+StaleVersion, TextInvalid.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
@@ -23,7 +25,9 @@ from accounts.models import Membership, SignIn, User
 from accounts.roles import PERMISSIONS, Role
 from audit.actors import Actor
 from audit.services import recording, require_version, write_version
+from core.database import locked
 from core.errors import DomainError
+from core.text import clean_text
 from parties.models import Company
 
 FAMILY_CLAIM = "family"
@@ -51,6 +55,13 @@ class RoleUnknown(DomainError):
     code = "role_unknown"
     title = "Unknown role"
     default_detail = "The roles are Admin, Finance, Viewer and Auditor."
+
+
+class LastAdmin(DomainError):
+    """A company without an Admin could not be run by anybody any more."""
+
+    code = "last_admin"
+    title = "The last Admin"
 
 
 class PasswordWeak(DomainError):
@@ -93,6 +104,7 @@ def create_user(
     *, actor: Actor, email: str, password: str, memberships: Mapping[Company, str], full_name: str = ""
 ) -> User:
     """A new user with a role in each of the companies of `memberships`."""
+    full_name = clean_text(full_name, max_length=200, field="full_name")
     email = email.strip().lower()
     require_email(email)
     require_password(password, email=email)
@@ -109,22 +121,31 @@ def create_user(
 
 
 def update_user(*, actor: Actor, user_id: int, version: int | None = None, **values: Any) -> User:
-    """The user with `full_name` or `is_active` changed."""
+    """The user with `full_name` or `is_active` changed. The last active Admin of a company stays active."""
+    if "full_name" in values:
+        values["full_name"] = clean_text(values["full_name"], max_length=200, field="full_name")
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=user_id)
+        user = locked(User.objects.all(), pk=user_id)
         require_version(user, version)
-        with recording(actor=actor, action="user.updated") as change:
+        if user.is_active and not values.get("is_active", True):
+            _require_other_admins(user, Company.objects.filter(memberships__user=user), field="is_active")
+        with recording(actor=actor, action="user.updated", company_id=_only_company_id(user)) as change:
             write_version(user, change=change, **values)
     return user
 
 
 def grant_role(*, actor: Actor, user: User, company: Company, role: str, version: int | None = None) -> Membership:
-    """Give `user` the role in the company, in place of the one held there (in `version`, where that is given)."""
+    """Give `user` the role in the company, in place of the one held there (in `version`, where that is given).
+
+    The last active Admin of a company stays Admin.
+    """
     group = _group(role)
     with transaction.atomic():
         membership = Membership.objects.select_for_update().filter(user=user, company=company).first()
         if membership is not None:
             require_version(membership, version)
+            if role != Role.ADMIN:
+                _require_other_admins(user, Company.objects.filter(pk=company.pk), field="role")
         with recording(actor=actor, action="role.granted", company_id=company.pk) as change:
             if membership is None:
                 return Membership.objects.create(user=user, company=company, group=group, change=change)
@@ -133,10 +154,11 @@ def grant_role(*, actor: Actor, user: User, company: Company, role: str, version
 
 
 def revoke_role(*, actor: Actor, user: User, company: Company, version: int | None = None) -> None:
-    """End the membership of `user` in the company."""
+    """End the membership of `user` in the company. The last active Admin stays."""
     with transaction.atomic():
-        membership = Membership.objects.select_for_update().get(user=user, company=company)
+        membership = locked(Membership.objects.all(), user=user, company=company)
         require_version(membership, version)
+        _require_other_admins(user, Company.objects.filter(pk=company.pk))
         with recording(actor=actor, action="role.revoked", company_id=company.pk):
             membership.delete()
 
@@ -145,10 +167,10 @@ def change_password(*, actor: Actor, user: User, password: str, version: int | N
     """Set a new password: a version of its own that names no value. All sign-ins through the API end."""
     require_password(password, email=user.email)
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=user.pk)
+        user = locked(User.objects.all(), pk=user.pk)
         require_version(user, version)
         user.set_password(password)
-        with recording(actor=actor, action="user.password_changed") as change:
+        with recording(actor=actor, action="user.password_changed", company_id=_only_company_id(user)) as change:
             write_version(user, change=change, password=user.password)
         user.sign_ins.filter(revoked_at=None).update(revoked_at=timezone.now())
 
@@ -220,6 +242,26 @@ def require_email(email: str) -> None:
         validate_email(email)
     except ValidationError:
         raise EmailInvalid(field="email") from None
+
+
+def _require_other_admins(user: User, companies: QuerySet[Company], *, field: str | None = None) -> None:
+    """Raise LastAdmin if `user` is the only active Admin of one of `companies`.
+
+    The companies are locked first: of two Admins who leave at the same time the second sees that the first is gone.
+    """
+    admins = Membership.objects.filter(group__name=Role.ADMIN, user__is_active=True)
+    for company in companies.order_by("pk").select_for_update(of=("self",), no_key=True):
+        others = admins.filter(company=company).exclude(user=user)
+        if admins.filter(company=company, user=user).exists() and not others.exists():
+            raise LastAdmin(
+                f"{user} is the last active Admin of {company}: make somebody else Admin first.", field=field
+            )
+
+
+def _only_company_id(user: User) -> int | None:
+    """The company of a user who belongs to one; None where there are several, or none."""
+    ids = list(user.memberships.values_list("company_id", flat=True)[:2])
+    return ids[0] if len(ids) == 1 else None
 
 
 def _group(role: str) -> Group:

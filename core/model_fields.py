@@ -8,7 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Round
+from django.db.models.lookups import Exact
 
 AMOUNT_DECIMALS = 4
 PRICE_DECIMALS = 6
@@ -38,6 +40,24 @@ class RateField(models.DecimalField):
     def __init__(self, *args: Any, **options: Any) -> None:
         options.update(max_digits=5, decimal_places=4)
         super().__init__(*args, **options)
+
+
+class PercentField(models.DecimalField):
+    """A percentage from 0 to 100, up to four decimals (10 is 10 %)."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        options.update(max_digits=7, decimal_places=4)
+        super().__init__(*args, **options)
+
+
+def sums_to_zero(name: str, expression: Any, *, code: str, message: str) -> models.CheckConstraint:
+    """A CHECK that an expression of amounts is zero. Rounded: SQLite adds in floats, where 0.1 + 0.2 is not 0.3."""
+    return models.CheckConstraint(
+        condition=Exact(Round(expression, AMOUNT_DECIMALS), Value(Decimal(0))),
+        name=name,
+        violation_error_code=code,
+        violation_error_message=message,
+    )
 
 
 def within_limit(name: str, *fields: str, bound: Decimal = AMOUNT_BOUND) -> models.CheckConstraint:

@@ -15,14 +15,24 @@ from core.api.viewsets import ScopedViewSet
 from invoices.lifecycle import Status
 from invoices.models import Invoice
 from invoices.selectors import (
+    explained,
     filtered_invoices,
     invoice_documents_of,
     invoice_references_of,
     invoice_timeline,
     invoices_of,
 )
-from invoices.services import Item, create_draft, create_quick_draft, delete_draft, issue_invoice, update_draft
+from invoices.services import (
+    Item,
+    cancel_invoice,
+    create_draft,
+    create_quick_draft,
+    delete_draft,
+    issue_invoice,
+    update_draft,
+)
 from invoices.totals import VatCategory
+from parties.models import VatRounding
 from parties.selectors import company_for
 
 
@@ -35,6 +45,8 @@ class ItemSerializer(CamelCaseSerializer):
     unit_price = ExactDecimalField(decimals=6)
     vat_rate = ExactDecimalField(decimals=4, required=False, help_text="A fraction: 0.15 is 15 %.")
     vat_category = serializers.ChoiceField(VatCategory.choices, required=False)
+    discount_percent = ExactDecimalField(decimals=4, required=False, help_text="10 is 10 %. Or discountAmount.")
+    discount_amount = ExactDecimalField(decimals=6, required=False)
 
 
 class DraftSerializer(CamelCaseSerializer):
@@ -45,7 +57,9 @@ class DraftSerializer(CamelCaseSerializer):
     issue_date = serializers.DateField(required=False, help_text="Today where absent.")
     due_date = serializers.DateField(required=False, help_text="After the company's payment days where absent.")
     currency = TextField(max_length=3, required=False, help_text="ISO 4217; the company's where absent.")
-    prices_include_vat = serializers.BooleanField(required=False)
+    prices_include_vat = serializers.BooleanField(required=False, help_text="Prices and discounts are gross.")
+    discount_percent = ExactDecimalField(decimals=4, required=False, help_text="10 is 10 %. Or discountAmount.")
+    discount_amount = ExactDecimalField(decimals=6, required=False)
     items = ItemSerializer(many=True, required=False)
 
 
@@ -68,6 +82,8 @@ class DraftChangeSerializer(CamelCaseSerializer):
     due_date = serializers.DateField(required=False)
     currency = TextField(max_length=3, required=False)
     prices_include_vat = serializers.BooleanField(required=False)
+    discount_percent = ExactDecimalField(decimals=4, required=False)
+    discount_amount = ExactDecimalField(decimals=6, required=False)
     items = ItemSerializer(many=True, required=False)
     version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
 
@@ -75,6 +91,13 @@ class DraftChangeSerializer(CamelCaseSerializer):
 class IssueSerializer(CamelCaseSerializer):
     """The version that the caller read, where they care."""
 
+    version = serializers.IntegerField(required=False, min_value=1)
+
+
+class CancelSerializer(CamelCaseSerializer):
+    """Why, and the version that the caller read."""
+
+    reason = TextField(max_length=1000, required=False, allow_blank=True)
     version = serializers.IntegerField(required=False, min_value=1)
 
 
@@ -87,9 +110,11 @@ class LineSerializer(CamelCaseSerializer):
     unit_price = ExactDecimalField(decimals=6)
     vat_category = serializers.ChoiceField(VatCategory.choices)
     vat_rate = ExactDecimalField(decimals=4)
-    line_total = MoneyField(help_text="Net.")
-    vat_amount = MoneyField()
-    line_gross = MoneyField()
+    discount_percent = ExactDecimalField(decimals=4)
+    discount_amount = MoneyField()
+    line_total = MoneyField(help_text="Net, before the document discount.")
+    line_gross = MoneyField(allow_null=True, help_text="Where prices include VAT.")
+    vat_amount = MoneyField(help_text="After the document discount.")
 
 
 class LedgerEntrySerializer(CamelCaseSerializer):
@@ -105,6 +130,7 @@ class LedgerEntrySerializer(CamelCaseSerializer):
     captured_at = serializers.DateTimeField(source="change.at")
     captured_by = serializers.CharField(source="change.actor")
     reversed_payment_id = serializers.IntegerField(source="reverses_id", allow_null=True)
+    refund_group_id = serializers.IntegerField(allow_null=True, help_text="The first entry of the same refund.")
     reason = serializers.CharField()
     is_refund = serializers.BooleanField()
 
@@ -172,6 +198,11 @@ class InvoiceSerializer(InvoiceRowSerializer):
     """An invoice, whole. Seller and buyer are those of the moment of issue."""
 
     prices_include_vat = serializers.BooleanField()
+    vat_rounding = serializers.ChoiceField(VatRounding.choices)
+    discount_percent = ExactDecimalField(decimals=4)
+    discount_amount = MoneyField()
+    lines_total = MoneyField(help_text="Net, before the document discount.")
+    discount_total = MoneyField(help_text="The document discount, net.")
     subtotal = MoneyField()
     vat_total = MoneyField()
     vat_breakdown = VatBreakdownSerializer(many=True)
@@ -180,6 +211,7 @@ class InvoiceSerializer(InvoiceRowSerializer):
     items = LineSerializer(many=True, source="lines.all")
     payments = LedgerEntrySerializer(many=True, source="payments.all")
     issued_at = serializers.DateTimeField(allow_null=True)
+    cancelled_at = serializers.DateTimeField(allow_null=True)
 
 
 class QuickInvoiceSerializer(InvoiceSerializer):
@@ -217,6 +249,28 @@ class InvoiceFilterSerializer(CamelCaseSerializer):
     total_max = ExactDecimalField(decimals=4, required=False)
 
 
+class StepSerializer(CamelCaseSerializer):
+    """One step of the calculation."""
+
+    what = serializers.CharField()
+    how = serializers.CharField()
+    result = serializers.CharField()
+
+
+class ExplanationSerializer(CamelCaseSerializer):
+    """How the totals of an invoice come about: each rounding, in order."""
+
+    currency = serializers.CharField()
+    prices_include_vat = serializers.BooleanField()
+    vat_rounding = serializers.ChoiceField(VatRounding.choices)
+    steps = StepSerializer(many=True)
+    lines_total = MoneyField()
+    discount_total = MoneyField()
+    subtotal = MoneyField()
+    vat_total = MoneyField()
+    total = MoneyField()
+
+
 class InvoiceTimelineSerializer(CamelCaseSerializer):
     """Everything that ever happened to an invoice, its lines and payments, newest first."""
 
@@ -230,10 +284,12 @@ class InvoiceViewSet(ScopedViewSet):
         "list": "invoices.view_invoice",
         "retrieve": "invoices.view_invoice",
         "history": "invoices.view_invoice",
+        "explain": "invoices.view_invoice",
         "create": "invoices.add_invoice",
         "partial_update": "invoices.change_invoice",
         "destroy": "invoices.delete_invoice",
         "issue": "invoices.issue_invoice",
+        "cancel": "invoices.cancel_invoice",
     }
     serializer_class = InvoiceSerializer
     filter_serializers = {"list": InvoiceFilterSerializer}
@@ -328,6 +384,23 @@ class InvoiceViewSet(ScopedViewSet):
         version = self.stated_version(self.body(IssueSerializer).get("version"))
         invoice = issue_invoice(actor=self.caller, invoice_id=invoice.pk, version=version)
         return self.document(InvoiceStateSerializer(invoice).data)
+
+    @extend_schema(
+        operation_id="cancelInvoice", tags=["invoices"], request=CancelSerializer, responses=InvoiceStateSerializer
+    )
+    def cancel(self, request: Request, id: int) -> Response:
+        """Cancel a draft, or an issued invoice on which no payment was ever recorded. It keeps its number."""
+        invoice = self.scoped_object(invoice_references_of(self.caller))
+        data = self.body(CancelSerializer)
+        data["version"] = self.stated_version(data.get("version"))
+        invoice = cancel_invoice(actor=self.caller, invoice_id=invoice.pk, **data)
+        return self.document(InvoiceStateSerializer(invoice).data)
+
+    @extend_schema(operation_id="explainInvoice", tags=["invoices"], responses=ExplanationSerializer)
+    def explain(self, request: Request, id: int) -> Response:
+        """How the totals come about, step by step."""
+        invoice = self.scoped_object(invoice_documents_of(self.caller))
+        return Response(ExplanationSerializer(explained(invoice)).data)
 
     @extend_schema(operation_id="getInvoiceHistory", tags=["invoices"], responses=InvoiceTimelineSerializer)
     def history(self, request: Request, id: int) -> Response:

@@ -12,7 +12,7 @@ from django.db.models.functions import Length, Substr
 from audit.books import Fault, name_documents, register
 from invoices.lifecycle import Status, settled_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
-from invoices.totals import PricedLine, document_totals
+from invoices.totals import Discount, LineTotals, PricedLine, Terms, document_totals
 
 ROWS_AT_A_TIME = 2_000
 HEAD_COLUMNS = (
@@ -21,6 +21,11 @@ HEAD_COLUMNS = (
     "status",
     "currency",
     "prices_include_vat",
+    "vat_rounding",
+    "discount_percent",
+    "discount_amount",
+    "lines_total",
+    "discount_total",
     "subtotal",
     "vat_total",
     "total",
@@ -34,7 +39,11 @@ LINE_COLUMNS = (
     "lines__unit_price",
     "lines__vat_category",
     "lines__vat_rate",
+    "lines__discount_percent",
+    "lines__discount_amount",
     "lines__line_total",
+    "lines__line_gross",
+    "lines__taxable_amount",
     "lines__vat_amount",
 )
 
@@ -66,16 +75,18 @@ def statuses_follow_from_money() -> Iterator[Fault]:
 
 
 def numbers_have_no_gap() -> Iterator[Fault]:
-    """The numbers of each company and year run 1..n without a gap, and n + 1 is the next."""
+    """The numbers of each company and year run from the series' first without a gap, and the next follows the last."""
     series = {(row.company_id, f"INV-{row.year}"): row for row in NumberSeries.objects.iterator()}
     for key, group in groupby(_numbered_invoices(), key=lambda row: (row.company_id, row.prefix)):
-        highest = 0
-        for highest, invoice in enumerate(group, start=1):
-            if invoice.number != f"{invoice.prefix}-{highest:06d}":
-                yield _fault(invoice, f"is in the place of number {highest} of its series")
-        yield from _series_faults(key, series.pop(key, None), highest)
+        own = series.pop(key, None)
+        expected = own.first_value if own else 1
+        for invoice in group:
+            if invoice.number != f"{invoice.prefix}-{expected:06d}":
+                yield _fault(invoice, f"is in the place of number {expected} of its series")
+            expected += 1
+        yield from _series_faults(key, own, expected)
     for key, unused in series.items():
-        yield from _series_faults(key, unused, 0)
+        yield from _series_faults(key, unused, unused.first_value)
 
 
 def _documents() -> Iterator[list[Any]]:
@@ -89,31 +100,44 @@ def _documents() -> Iterator[list[Any]]:
 def _sum_faults(head: Any, lines: list[Any]) -> Iterator[Fault]:
     """Summed here and not by the database: SQLite would add in floats."""
     net = sum((line.lines__line_total for line in lines), Decimal(0))
+    taxable = sum((line.lines__taxable_amount for line in lines), Decimal(0))
     vat = sum((line.lines__vat_amount for line in lines), Decimal(0))
-    yield from _differences(
-        head, {"the sum of line totals": (head.subtotal, net), "the sum of line VAT": (head.vat_total, vat)}
-    )
-    yield from _differences(head, {"subtotal and VAT together": (head.total, head.subtotal + head.vat_total)})
+    sums = {
+        "the sum of line totals": (head.lines_total, net),
+        "the sum of taxable amounts": (head.subtotal, taxable),
+        "the sum of line VAT": (head.vat_total, vat),
+        "lines less discount": (head.subtotal, head.lines_total - head.discount_total),
+        "subtotal and VAT together": (head.total, head.subtotal + head.vat_total),
+    }
+    yield from _differences(head, sums)
     if any(line.lines__currency != head.currency for line in lines):
         yield _fault(head, "a line is in another currency")
 
 
 def _recomputed_faults(head: Any, lines: list[Any]) -> Iterator[Fault]:
     priced = [
-        PricedLine(line.lines__quantity, line.lines__unit_price, line.lines__vat_category, line.lines__vat_rate)
+        PricedLine(
+            line.lines__quantity,
+            line.lines__unit_price,
+            line.lines__vat_category,
+            line.lines__vat_rate,
+            Discount(line.lines__discount_percent, line.lines__discount_amount),
+        )
         for line in lines
     ]
-    totals = document_totals(priced, currency=head.currency, prices_include_vat=head.prices_include_vat)
-    names = ("subtotal", "vat_total", "total")
+    discount = Discount(head.discount_percent, head.discount_amount)
+    totals = document_totals(priced, Terms(head.currency, head.prices_include_vat, head.vat_rounding, discount))
+    names = ("lines_total", "discount_total", "subtotal", "vat_total", "total")
     yield from _differences(
         head, {f"{name}, worked out": (getattr(head, name), getattr(totals, name)) for name in names}
     )
     for line, amounts in zip(lines, totals.lines, strict=True):
-        stored = (line.lines__line_total, line.lines__vat_amount)
-        if stored != (amounts.line_total, amounts.vat_amount):
-            message = (
-                f"net and VAT are {stored[0]} and {stored[1]}, worked out {amounts.line_total} and {amounts.vat_amount}"
-            )
+        stored = LineTotals(
+            line.lines__line_total, line.lines__line_gross, line.lines__taxable_amount, line.lines__vat_amount
+        )
+        if stored != amounts:
+            message = f"net and VAT are {stored.line_total} and {stored.vat_amount}, worked out "
+            message += f"{amounts.line_total} and {amounts.vat_amount}"
             yield Fault("InvoiceLine", line.lines__id, head.number or "", message)
 
 
@@ -136,9 +160,9 @@ def _numbered_invoices() -> Iterator[Any]:
     return ordered.values_list("id", "number", "company_id", "prefix", named=True).iterator(chunk_size=ROWS_AT_A_TIME)
 
 
-def _series_faults(key: tuple[int, str], series: NumberSeries | None, highest: int) -> Iterator[Fault]:
+def _series_faults(key: tuple[int, str], series: NumberSeries | None, expected: int) -> Iterator[Fault]:
     company_id, prefix = key
     next_value = series.next_value if series else 1
-    if next_value != highest + 1:
-        message = f"company {company_id}: the next number is {next_value}, {highest} are given"
+    if next_value != expected:
+        message = f"company {company_id}: the next number is {next_value}, after the last comes {expected}"
         yield Fault("NumberSeries", series.pk if series else None, prefix, message)

@@ -1,6 +1,7 @@
 """The life of an invoice as data: which statuses there are, which commands each allows, and what money makes of it.
 
-Draft -> Issued -> PartiallyPaid -> Paid. People choose *issue*; the paid statuses follow from the money. No ORM.
+Draft -> Issued -> PartiallyPaid -> Paid; Cancelled from Draft, or from Issued while no entry was ever recorded. People
+choose *issue* and *cancel*; the paid statuses follow from the money. No ORM.
 """
 
 from decimal import Decimal
@@ -26,7 +27,10 @@ class Command(TextChoices):
     EDIT = "edit", "Edit"
     DELETE = "delete", "Delete"
     ISSUE = "issue", "Issue"
+    CANCEL = "cancel", "Cancel"
     PAY = "pay", "Apply payment"
+    REFUND = "refund", "Refund"
+    REVERSE = "reverse", "Reverse"
 
 
 class WrongStatus(DomainError):
@@ -40,14 +44,20 @@ ALLOWED_STATUSES: dict[Command, frozenset[Status]] = {
     Command.EDIT: frozenset({Status.DRAFT}),
     Command.DELETE: frozenset({Status.DRAFT}),
     Command.ISSUE: frozenset({Status.DRAFT}),
+    Command.CANCEL: frozenset({Status.DRAFT, Status.ISSUED}),
     Command.PAY: frozenset({Status.ISSUED, Status.PARTIALLY_PAID}),
+    Command.REFUND: frozenset({Status.PARTIALLY_PAID, Status.PAID}),
+    Command.REVERSE: frozenset({Status.PARTIALLY_PAID, Status.PAID}),
 }
 
 REFUSALS: dict[Command, str] = {
     Command.EDIT: "Only drafts can be edited; this invoice is {status}.",
     Command.DELETE: "Only drafts can be deleted; this invoice is {status}.",
     Command.ISSUE: "Only drafts can be issued; this invoice is {status}.",
+    Command.CANCEL: "Only drafts and issued invoices without any payment can be cancelled; this invoice is {status}.",
     Command.PAY: "Only issued invoices with something outstanding can be paid; this invoice is {status}.",
+    Command.REFUND: "Only invoices with something paid can be refunded; this invoice is {status}.",
+    Command.REVERSE: "Only payments of invoices with something paid can be reversed; this invoice is {status}.",
 }
 
 

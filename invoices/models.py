@@ -7,22 +7,34 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Round
 
-from audit.guards import FrozenSince, FrozenWith, Guard
+from audit.guards import FrozenSince, FrozenWith, Guard, OnlyRises
 from audit.models import Recorded, RecordedHistory
 from core.database import DatabaseNow
 from core.model_fields import (
     AMOUNT_DECIMALS,
     PRICE_BOUND,
     AmountField,
+    PercentField,
     PriceField,
     RateField,
+    sums_to_zero,
     within_limit,
 )
 from invoices.lifecycle import Status
-from invoices.totals import VatBreakdown, VatCategory, breakdown_of
-from parties.models import Company, Customer
+from invoices.totals import Discount, PricedLine, Terms, VatBreakdown, VatCategory, breakdown_of
+from parties.models import Company, Customer, VatRounding
 
 ZERO_AMOUNT = Decimal(0)
+
+
+def _discount_constraint(name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=Q(discount_percent=0, discount_amount__gte=0)
+        | Q(discount_amount=0, discount_percent__gt=0, discount_percent__lte=100),
+        name=name,
+        violation_error_code="discount_invalid",
+        violation_error_message="A discount is a percentage from 0 to 100, or an amount, not both.",
+    )
 
 
 class Invoice(Recorded):
@@ -44,6 +56,11 @@ class Invoice(Recorded):
                 "due_date",
                 "currency",
                 "prices_include_vat",
+                "vat_rounding",
+                "discount_percent",
+                "discount_amount",
+                "lines_total",
+                "discount_total",
                 "subtotal",
                 "vat_total",
                 "total",
@@ -52,6 +69,8 @@ class Invoice(Recorded):
                 "created_at",
             ),
         ),
+        FrozenSince("cancelled_at", ("issued_at",), message="a cancelled document stays cancelled"),
+        OnlyRises("entry_count", message="entries are never taken back"),
     )
     api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber"}
 
@@ -64,6 +83,11 @@ class Invoice(Recorded):
     due_date = models.DateField()
     currency = models.CharField(max_length=3)
     prices_include_vat = models.BooleanField("prices include VAT", default=False)
+    vat_rounding = models.CharField("VAT rounding", max_length=8, choices=VatRounding, default=VatRounding.DOCUMENT)
+    discount_percent = PercentField("discount, %", default=ZERO_AMOUNT)
+    discount_amount = AmountField("discount, amount", default=ZERO_AMOUNT)
+    lines_total = AmountField(default=ZERO_AMOUNT, editable=False)
+    discount_total = AmountField(default=ZERO_AMOUNT, editable=False)
     subtotal = AmountField(default=ZERO_AMOUNT, editable=False)
     vat_total = AmountField("VAT", default=ZERO_AMOUNT, editable=False)
     total = AmountField(default=ZERO_AMOUNT, editable=False)
@@ -85,7 +109,7 @@ class Invoice(Recorded):
 
     class Meta:
         ordering = ("-created_at", "-id")
-        permissions = [("issue_invoice", "Can issue invoices")]
+        permissions = [("issue_invoice", "Can issue invoices"), ("cancel_invoice", "Can cancel invoices")]
         indexes = [
             models.Index(fields=("company", "created_at", "id"), name="invoice_company_created"),
             models.Index(fields=("customer", "id"), name="invoice_customer"),
@@ -115,17 +139,38 @@ class Invoice(Recorded):
                 violation_error_code="payment_exceeds_outstanding",
                 violation_error_message="Payment exceeds outstanding amount.",
             ),
-            within_limit("invoice_amounts_limited", "subtotal", "vat_total", "total", "paid", "credited"),
+            _discount_constraint("invoice_discount_possible"),
+            within_limit(
+                "invoice_amounts_limited",
+                "discount_amount",
+                "lines_total",
+                "discount_total",
+                "subtotal",
+                "vat_total",
+                "total",
+                "paid",
+                "credited",
+            ),
             # A CHECK passes on NULL, so each branch says of every nullable column whether it is set.
             models.CheckConstraint(
                 condition=(
                     Q(status="Draft", number=None, issued_at=None, cancelled_at=None)
                     & Q(paid=0, credited=0, entry_count=0, seller__isnull=True, buyer__isnull=True)
                 )
-                | Q(status="Cancelled", cancelled_at__isnull=False, paid=0, credited=0, entry_count=0)
+                | (
+                    Q(status="Cancelled", cancelled_at__isnull=False, paid=0, credited=0, entry_count=0)
+                    & (
+                        Q(number=None, issued_at=None, seller__isnull=True, buyer__isnull=True)
+                        | (
+                            Q(number__isnull=False, issued_at__isnull=False)
+                            & Q(seller__isnull=False, buyer__isnull=False)
+                        )
+                    )
+                )
                 | (
                     Q(number__isnull=False, issued_at__isnull=False, cancelled_at=None)
                     & Q(seller__isnull=False, buyer__isnull=False)
+                    & (Q(paid=0) | Q(entry_count__gt=0))
                     & (
                         Q(status="Issued", paid=0, credited=0, outstanding__gt=0)
                         | (Q(status="PartiallyPaid", outstanding__gt=0) & (Q(paid__gt=0) | Q(credited__gt=0)))
@@ -135,6 +180,18 @@ class Invoice(Recorded):
                 name="invoice_status_follows_money",
                 violation_error_code="wrong_status",
                 violation_error_message="The status does not fit the amounts.",
+            ),
+            sums_to_zero(
+                "invoice_lines_less_discount_is_subtotal",
+                F("lines_total") - F("discount_total") - F("subtotal"),
+                code="totals_disagree",
+                message="Lines less discount are not the subtotal.",
+            ),
+            sums_to_zero(
+                "invoice_subtotal_and_vat_is_total",
+                F("subtotal") + F("vat_total") - F("total"),
+                code="totals_disagree",
+                message="Subtotal and VAT are not the total.",
             ),
         ]
 
@@ -155,8 +212,16 @@ class Invoice(Recorded):
     @property
     def vat_breakdown(self) -> list[VatBreakdown]:
         """Net and VAT per category and rate, from the lines."""
-        amounts = ((line.vat_category, line.vat_rate, line.line_total, line.vat_amount) for line in self.lines.all())
+        amounts = (
+            (line.vat_category, line.vat_rate, line.taxable_amount, line.vat_amount) for line in self.lines.all()
+        )
         return breakdown_of(amounts, currency=self.currency)
+
+    @property
+    def terms(self) -> Terms:
+        """How the document is worked out."""
+        discount = Discount(self.discount_percent, self.discount_amount)
+        return Terms(self.currency, self.prices_include_vat, self.vat_rounding, discount)
 
     @property
     def buyer_name(self) -> str:
@@ -188,8 +253,12 @@ class InvoiceLine(Recorded):
     unit_price = PriceField()
     vat_category = models.CharField("VAT category", max_length=2, choices=VatCategory)
     vat_rate = RateField("VAT rate")
+    discount_percent = PercentField("discount, %", default=ZERO_AMOUNT)
+    discount_amount = AmountField("discount, amount", default=ZERO_AMOUNT)
     currency = models.CharField(max_length=3, editable=False)
     line_total = AmountField(editable=False)
+    line_gross = AmountField(null=True, editable=False, help_text="Where prices include VAT.")
+    taxable_amount = AmountField(editable=False, help_text="Net after the document discount.")
     vat_amount = AmountField("VAT", editable=False)
 
     history = RecordedHistory(indexed_fields=["invoice"])
@@ -204,7 +273,8 @@ class InvoiceLine(Recorded):
                 violation_error_message="A quantity is above zero.",
             ),
             models.CheckConstraint(
-                condition=Q(unit_price__gte=0, line_total__gte=0, vat_amount__gte=0),
+                condition=Q(unit_price__gte=0, line_total__gte=0, taxable_amount__gte=0, vat_amount__gte=0)
+                & Q(line_gross__gte=0),
                 name="line_amounts_not_negative",
                 violation_error_code="negative_amount",
                 violation_error_message="Amounts are not negative.",
@@ -216,7 +286,10 @@ class InvoiceLine(Recorded):
                 violation_error_code="vat_rate_invalid",
                 violation_error_message="Category S has a rate above 0 and at most 1, all others have rate 0.",
             ),
-            within_limit("line_amounts_limited", "line_total", "vat_amount"),
+            _discount_constraint("line_discount_possible"),
+            within_limit(
+                "line_amounts_limited", "discount_amount", "line_total", "line_gross", "taxable_amount", "vat_amount"
+            ),
             within_limit("line_prices_limited", "quantity", "unit_price", bound=PRICE_BOUND),
         ]
 
@@ -224,24 +297,29 @@ class InvoiceLine(Recorded):
         return self.description
 
     @property
-    def line_gross(self) -> Decimal:
-        """Net and VAT together."""
-        return self.line_total + self.vat_amount
+    def priced(self) -> PricedLine:
+        """The line as the calculator takes it."""
+        discount = Discount(self.discount_percent, self.discount_amount)
+        return PricedLine(self.quantity, self.unit_price, self.vat_category, self.vat_rate, discount)
 
 
 class NumberSeries(models.Model):
-    """The next number of a company's invoices of a year. Its row is the last lock that an issue takes.
+    """The next number of a company's invoices of a year, and the first. Its row is the last lock that an issue takes.
 
     A counter, not a recorded row: each number it gave stands on an invoice, and the invoices prove it.
     """
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
     year = models.PositiveSmallIntegerField()
+    first_value = models.PositiveIntegerField(default=1)
     next_value = models.PositiveIntegerField(default=1)
 
     class Meta:
         verbose_name_plural = "number series"
-        constraints = [models.UniqueConstraint(fields=("company", "year"), name="series_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=("company", "year"), name="series_unique"),
+            models.CheckConstraint(condition=Q(next_value__gte=F("first_value")), name="series_next_after_first"),
+        ]
 
     def __str__(self) -> str:
         return f"INV-{self.year}"

@@ -1,5 +1,6 @@
 """The invoices that exist for a user, shaped for lists and for one document."""
 
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 from django.db.models import Prefetch, Q, QuerySet
 
 from audit.selectors import TimelineEntry, newest_first, timeline
+from core.money import money_text
 from core.scope import CompanyMember, visible_to
 from invoices.lifecycle import Status
 from invoices.models import Invoice, InvoiceLine
+from invoices.totals import document_totals
 from parties.models import Company
 
 
@@ -61,6 +64,41 @@ def filtered_invoices(
     if overdue is not None:
         invoices = invoices.filter(_overdue() if overdue else ~_overdue())
     return invoices
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The totals of an invoice with the steps that lead to them; amounts in `currency`."""
+
+    currency: str
+    prices_include_vat: bool
+    vat_rounding: str
+    steps: list[dict[str, str]]
+    lines_total: Decimal
+    discount_total: Decimal
+    subtotal: Decimal
+    vat_total: Decimal
+    total: Decimal
+
+
+def explained(invoice: Invoice) -> Explanation:
+    """The invoice worked out again from its lines, every step shown."""
+    totals = document_totals([line.priced for line in invoice.lines.all()], invoice.terms)
+    steps = [
+        {"what": step.what, "how": step.how, "result": money_text(step.result, invoice.currency)}
+        for step in totals.steps
+    ]
+    return Explanation(
+        currency=invoice.currency,
+        prices_include_vat=invoice.prices_include_vat,
+        vat_rounding=invoice.vat_rounding,
+        steps=steps,
+        lines_total=totals.lines_total,
+        discount_total=totals.discount_total,
+        subtotal=totals.subtotal,
+        vat_total=totals.vat_total,
+        total=totals.total,
+    )
 
 
 def invoice_timeline(invoice: Invoice) -> list[TimelineEntry]:

@@ -1,10 +1,11 @@
-"""The verbs of invoices: draft, edit, delete, issue, settle. The only code that writes them.
+"""The verbs of invoices: draft, edit, delete, issue, cancel, settle. The only code that writes them.
 
-Errors: InvoiceNotFound, WrongStatus, StaleVersion, ItemInvalid, InvoiceWithoutLines, DueBeforeIssue, DateInvalid,
-CustomerUnknown, CustomerArchived, CustomerAmbiguous, UnknownCurrency, AmountTooLarge, PaymentExceedsOutstanding.
+Errors: InvoiceNotFound, WrongStatus, StaleVersion, ItemInvalid, DiscountInvalid, InvoiceWithoutLines, DueBeforeIssue,
+DateInvalid, PeriodLocked, HasEntries, SeriesInUse, CustomerUnknown, CustomerArchived, CustomerAmbiguous,
+UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,11 +21,20 @@ from core.errors import DomainError, NotFound
 from core.model_fields import PRICE_BOUND, PRICE_DECIMALS
 from core.money import AMOUNT_LIMIT, ZERO, AmountTooLarge, exact, minor_units
 from core.text import clean_text
-from invoices.lifecycle import Command, require_status, settled_status
+from invoices.lifecycle import Command, Status, require_status, settled_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
-from invoices.totals import PricedLine, Totals, VatCategory, document_totals
+from invoices.totals import (
+    Discount,
+    LineTotals,
+    PricedLine,
+    Terms,
+    Totals,
+    VatCategory,
+    document_totals,
+    line_amount,
+)
 from parties.models import Company, Customer
-from parties.services import create_customer
+from parties.services import create_customer, hold_company, require_open_period
 
 MAXIMUM_LINES = 1_000
 RATE_DECIMALS = 4
@@ -41,6 +51,29 @@ class ItemInvalid(DomainError):
 
     code = "item_invalid"
     title = "Line not acceptable"
+
+
+class DiscountInvalid(DomainError):
+    """The discount is both kinds at once, negative, or more than there is."""
+
+    code = "discount_invalid"
+    title = "Discount not acceptable"
+
+
+class HasEntries(DomainError):
+    """Money was recorded on the invoice; even if it was given back, the invoice is not cancelled any more."""
+
+    code = "has_payments"
+    title = "Payments were recorded"
+    default_detail = "Payments were recorded on this invoice, so it cannot be cancelled (not even after a reversal)."
+
+
+class SeriesInUse(DomainError):
+    """A series has given numbers; setting it anew would make a gap or a repeat."""
+
+    code = "series_in_use"
+    title = "Series in use"
+    default_detail = "This series has given numbers already; its next number follows from the last."
 
 
 class InvoiceWithoutLines(DomainError):
@@ -101,7 +134,10 @@ class PaymentExceedsOutstanding(DomainError):
 
 @dataclass(frozen=True)
 class Item:
-    """A line as somebody wrote it. Without a rate it takes the company's; with the id of a line it stays that line."""
+    """A line as somebody wrote it. Without a rate it takes the company's; with the id of a line it stays that line.
+
+    The discount is a percentage (10 is 10 %) or an amount, not both; net, or gross where prices include VAT.
+    """
 
     description: str
     quantity: Decimal
@@ -109,18 +145,20 @@ class Item:
     vat_rate: Decimal | None = None
     vat_category: str | None = None
     id: int | None = None
+    discount_percent: Decimal = ZERO
+    discount_amount: Decimal = ZERO
 
 
 def lock_invoice(invoice_id: int) -> Invoice:
     """The invoice, locked until the end of the transaction: the first lock of every command on it.
 
-    Only what never changes on an invoice is joined: PostgreSQL checks the joins again, with the rows as they were
-    before the wait, and a join on `change` or `customer` would lose the row to whoever was faster.
+    Its company is held as it is now, so that the period lock does not move meanwhile. Nothing is joined: who waits for
+    a lock is given the row as it is then, but its joins as they were before, and loses the row where they differ.
     """
-    invoices = Invoice.objects.select_for_update(of=("self",)).select_related("company")
-    invoice = invoices.filter(pk=invoice_id).first()
+    invoice = Invoice.objects.select_for_update().filter(pk=invoice_id).first()
     if invoice is None:
         raise InvoiceNotFound
+    invoice.company = hold_company(invoice.company_id)
     return invoice
 
 
@@ -134,14 +172,18 @@ def create_draft(
     due_date: date | None = None,
     currency: str | None = None,
     prices_include_vat: bool = False,
+    discount_percent: Decimal = ZERO,
+    discount_amount: Decimal = ZERO,
 ) -> Invoice:
     """A new draft with its totals. By default: issued today, due after the company's payment days, in its currency."""
     currency = company.currency if currency is None else currency
     issue_date = issue_date or company.today()
     due_date = due_date or issue_date + timedelta(days=company.payment_days)
     _require_dates(issue_date, due_date)
-    lines = _checked_items(items, company)
-    totals = _totals(lines, currency, prices_include_vat)
+    discount = _checked_discount(discount_percent, discount_amount, currency)
+    terms = Terms(currency, prices_include_vat, company.vat_rounding, discount)
+    lines = _checked_items(items, company, currency)
+    totals = _totals(lines, terms)
     with transaction.atomic():
         customer = _billable_customer(company, customer_id)
         with recording(actor=actor, action="invoice.created", company_id=company.pk) as change:
@@ -151,8 +193,7 @@ def create_draft(
                 customer_name=customer.name,
                 issue_date=issue_date,
                 due_date=due_date,
-                currency=currency,
-                prices_include_vat=prices_include_vat,
+                **_term_values(terms),
                 **_amounts(totals),
                 change=change,
             )
@@ -201,11 +242,13 @@ def update_draft(
     due_date: date | None = None,
     currency: str | None = None,
     prices_include_vat: bool | None = None,
+    discount_percent: Decimal | None = None,
+    discount_amount: Decimal | None = None,
 ) -> Invoice:
     """The draft with what is given changed (None leaves it) and its totals worked out again.
 
     `items` replaces the lines: an item with the id of a line changes that line, the others are new, and lines that no
-    item names go.
+    item names go. A discount of one kind takes the place of the other.
     """
     with transaction.atomic():
         invoice = lock_invoice(invoice_id)
@@ -216,10 +259,15 @@ def update_draft(
         due_date = due_date or invoice.due_date
         _require_dates(issue_date, due_date)
         currency = invoice.currency if currency is None else currency
+        if discount_percent is None and discount_amount is None:
+            discount_percent, discount_amount = invoice.discount_percent, invoice.discount_amount
+        discount = _checked_discount(discount_percent or ZERO, discount_amount or ZERO, currency)
         inclusive = invoice.prices_include_vat if prices_include_vat is None else prices_include_vat
+        terms = Terms(currency, inclusive, invoice.company.vat_rounding, discount)
         stored = {line.pk: line for line in invoice.lines.all()}
-        lines = _items_of(stored.values()) if items is None else _checked_items(items, invoice.company)
-        totals = _totals(lines, currency, inclusive)
+        items = _items_of(stored.values()) if items is None else items
+        lines = _checked_items(items, invoice.company, currency)
+        totals = _totals(lines, terms)
         with recording(actor=actor, action="invoice.updated", company_id=invoice.company_id) as change:
             write_version(
                 invoice,
@@ -228,8 +276,7 @@ def update_draft(
                 customer_name=customer.name,
                 issue_date=issue_date,
                 due_date=due_date,
-                currency=currency,
-                prices_include_vat=inclusive,
+                **_term_values(terms),
                 **_amounts(totals),
             )
             _replace_lines(invoice, stored, lines, totals, change)
@@ -260,6 +307,7 @@ def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) 
             raise InvoiceWithoutLines
         if invoice.customer.archived:
             raise CustomerArchived
+        require_open_period(invoice.company, invoice.issue_date)
         with recording(actor=actor, action="invoice.issued", company_id=invoice.company_id) as change:
             write_version(
                 invoice,
@@ -274,10 +322,49 @@ def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) 
     return invoice
 
 
-def settle_invoice(*, invoice: Invoice, amount: Decimal, change: Change) -> None:
-    """Move what is paid of a locked invoice by `amount`, together with the ledger entry that `change` records.
+def cancel_invoice(*, actor: Actor, invoice_id: int, reason: str = "", version: int | None = None) -> Invoice:
+    """The invoice, cancelled: a draft, or an issued one on which no entry was ever recorded. It keeps its number."""
+    reason = clean_text(reason, max_length=1000, field="reason")
+    with transaction.atomic():
+        invoice = lock_invoice(invoice_id)
+        require_version(invoice, version)
+        require_cancellable(invoice)
+        require_open_period(invoice.company, invoice.company.today())
+        if invoice.issued_at:
+            require_open_period(invoice.company, invoice.issue_date)
+        with recording(actor=actor, action="invoice.cancelled", company_id=invoice.company_id, reason=reason) as change:
+            write_version(invoice, change=change, status=Status.CANCELLED, cancelled_at=change.at)
+    return invoice
 
-    Raises PaymentExceedsOutstanding.
+
+def require_cancellable(invoice: Invoice) -> None:
+    """Raise HasEntries where money was ever recorded, WrongStatus where the status takes no cancellation."""
+    if invoice.entry_count:
+        raise HasEntries
+    require_status(invoice.status, Command.CANCEL)
+
+
+def set_next_number(*, actor: Actor, company: Company, year: int, next_value: int) -> NumberSeries:
+    """Let the series of `year` start at `next_value`. Possible until it has given its first number."""
+    if not 1 <= next_value <= 999_999_999:
+        raise DateInvalid("A series starts between 1 and 999 999 999.", field="next_value")
+    if not EARLIEST_DATE.year <= year <= LATEST_DATE.year:
+        raise DateInvalid("A year has four digits, from 1900 to 2999.", field="year")
+    with transaction.atomic():
+        NumberSeries.objects.get_or_create(company=company, year=year)
+        series = NumberSeries.objects.select_for_update().get(company=company, year=year)
+        if series.next_value != series.first_value:
+            raise SeriesInUse(field="year")
+        series.first_value = series.next_value = next_value
+        with recording(actor=actor, action="series.start_set", company_id=company.pk, reason=f"{series}: {next_value}"):
+            series.save(update_fields=["first_value", "next_value"])
+    return series
+
+
+def settle_invoice(*, invoice: Invoice, amount: Decimal, entries: int, change: Change) -> None:
+    """Move what is paid of a locked invoice by `amount`, together with the ledger entries that `change` records.
+
+    `amount` is negative for refunds and reversals. Raises PaymentExceedsOutstanding.
     """
     paid = invoice.paid + amount
     if not ZERO <= paid <= invoice.total - invoice.credited:
@@ -287,7 +374,7 @@ def settle_invoice(*, invoice: Invoice, amount: Decimal, change: Change) -> None
         change=change,
         paid=paid,
         status=settled_status(invoice.total - invoice.credited, paid),
-        entry_count=invoice.entry_count + 1,
+        entry_count=invoice.entry_count + entries,
     )
 
 
@@ -325,14 +412,14 @@ def _require_dates(issue_date: date, due_date: date) -> None:
         raise DueBeforeIssue(field="due_date")
 
 
-def _checked_items(items: Sequence[Item], company: Company) -> list[Item]:
+def _checked_items(items: Sequence[Item], company: Company, currency: str) -> list[Item]:
     """The items with their texts cleaned, their numbers exact and their VAT complete. Raises ItemInvalid and others."""
     if len(items) > MAXIMUM_LINES:
         raise ItemInvalid(f"A document has at most {MAXIMUM_LINES} lines; this has {len(items)}.", field="items")
-    return [_checked_item(item, f"items.{position}", company) for position, item in enumerate(items)]
+    return [_checked_item(item, f"items.{position}", company, currency) for position, item in enumerate(items)]
 
 
-def _checked_item(item: Item, path: str, company: Company) -> Item:
+def _checked_item(item: Item, path: str, company: Company, currency: str) -> Item:
     description = clean_text(item.description, max_length=1000, field=f"{path}.description")
     if not description:
         raise ItemInvalid("Say what is billed.", field=f"{path}.description")
@@ -343,7 +430,23 @@ def _checked_item(item: Item, path: str, company: Company) -> Item:
     if unit_price < 0:
         raise ItemInvalid("A price is not negative.", field=f"{path}.unit_price")
     rate, category = _vat_of(item, path, company)
-    return Item(description, quantity, unit_price, rate, category, item.id)
+    discount = _checked_discount(item.discount_percent, item.discount_amount, currency, prefix=f"{path}.")
+    if discount.of(quantity * unit_price) > quantity * unit_price:
+        raise DiscountInvalid("The discount is more than the line.", field=f"{path}.discount_amount")
+    return Item(description, quantity, unit_price, rate, category, item.id, discount.percent, discount.amount)
+
+
+def _checked_discount(percent: Decimal, amount: Decimal, currency: str, prefix: str = "") -> Discount:
+    """The discount, exact. Raises DiscountInvalid, AmountTooPrecise."""
+    percent = exact(percent, decimals=RATE_DECIMALS, field=f"{prefix}discount_percent")
+    amount = exact(amount, decimals=minor_units(currency), field=f"{prefix}discount_amount")
+    if percent and amount:
+        raise DiscountInvalid("A discount is a percentage or an amount, not both.", field=f"{prefix}discount_amount")
+    if not 0 <= percent <= 100:
+        raise DiscountInvalid("A percentage runs from 0 to 100: 10 is 10 %.", field=f"{prefix}discount_percent")
+    if amount < 0:
+        raise DiscountInvalid("A discount is not negative.", field=f"{prefix}discount_amount")
+    return Discount(percent, amount)
 
 
 def _number_below_bound(value: Decimal, path: str) -> Decimal:
@@ -379,28 +482,62 @@ def _default_category(rate: Decimal, company: Company) -> str:
     return VatCategory.ZERO if company.vat_number else VatCategory.NOT_SUBJECT
 
 
-def _totals(lines: Sequence[Item], currency: str, prices_include_vat: bool) -> Totals:
-    priced = [
-        PricedLine(line.quantity, line.unit_price, line.vat_category or "", line.vat_rate or ZERO) for line in lines
-    ]
-    totals = document_totals(priced, currency=currency, prices_include_vat=prices_include_vat)
+def _totals(lines: Sequence[Item], terms: Terms) -> Totals:
+    """The totals of checked items. Raises AmountTooLarge, DiscountInvalid."""
+    priced = [_priced(line) for line in lines]
+    gross = sum((line_amount(line, minor_units(terms.currency)) for line in priced), ZERO)
+    if gross >= AMOUNT_LIMIT:
+        raise AmountTooLarge(field="items")
+    if terms.discount.of(gross) > gross:
+        raise DiscountInvalid("The discount is more than the lines.", field="discount_amount")
+    totals = document_totals(priced, terms)
     if totals.total >= AMOUNT_LIMIT:
         raise AmountTooLarge(field="items")
     return totals
 
 
+def _priced(item: Item) -> PricedLine:
+    discount = Discount(item.discount_percent, item.discount_amount)
+    return PricedLine(item.quantity, item.unit_price, item.vat_category or "", item.vat_rate or ZERO, discount)
+
+
 def _amounts(totals: Totals) -> dict[str, Decimal]:
-    return {"subtotal": totals.subtotal, "vat_total": totals.vat_total, "total": totals.total}
+    return {
+        "lines_total": totals.lines_total,
+        "discount_total": totals.discount_total,
+        "subtotal": totals.subtotal,
+        "vat_total": totals.vat_total,
+        "total": totals.total,
+    }
 
 
-def _items_of(lines: Any) -> list[Item]:
+def _term_values(terms: Terms) -> dict[str, Any]:
+    return {
+        "currency": terms.currency,
+        "prices_include_vat": terms.prices_include_vat,
+        "vat_rounding": terms.vat_rounding,
+        "discount_percent": terms.discount.percent,
+        "discount_amount": terms.discount.amount,
+    }
+
+
+def _items_of(lines: Iterable[InvoiceLine]) -> list[Item]:
     return [
-        Item(line.description, line.quantity, line.unit_price, line.vat_rate, line.vat_category, line.pk)
+        Item(
+            line.description,
+            line.quantity,
+            line.unit_price,
+            line.vat_rate,
+            line.vat_category,
+            line.pk,
+            line.discount_percent,
+            line.discount_amount,
+        )
         for line in lines
     ]
 
 
-def _line_values(invoice: Invoice, position: int, item: Item, amounts: Any) -> dict[str, Any]:
+def _line_values(invoice: Invoice, position: int, item: Item, amounts: LineTotals) -> dict[str, Any]:
     return {
         "position": position,
         "description": item.description,
@@ -408,13 +545,17 @@ def _line_values(invoice: Invoice, position: int, item: Item, amounts: Any) -> d
         "unit_price": item.unit_price,
         "vat_category": item.vat_category,
         "vat_rate": item.vat_rate,
+        "discount_percent": item.discount_percent,
+        "discount_amount": item.discount_amount,
         "currency": invoice.currency,
         "line_total": amounts.line_total,
+        "line_gross": amounts.line_gross,
+        "taxable_amount": amounts.taxable_amount,
         "vat_amount": amounts.vat_amount,
     }
 
 
-def _insert_lines(invoice: Invoice, rows: Sequence[tuple[int, tuple[Item, Any]]], change: Change) -> None:
+def _insert_lines(invoice: Invoice, rows: Sequence[tuple[int, tuple[Item, LineTotals]]], change: Change) -> None:
     InvoiceLine.objects.bulk_create(
         InvoiceLine(invoice=invoice, change=change, **_line_values(invoice, position, item, amounts))
         for position, (item, amounts) in rows

@@ -12,5 +12,7 @@ urlpatterns = [
         name="invoice",
     ),
     path("invoices/<int:id>/issue", InvoiceViewSet.as_view({"post": "issue"}), name="invoice-issue"),
+    path("invoices/<int:id>/cancel", InvoiceViewSet.as_view({"post": "cancel"}), name="invoice-cancel"),
+    path("invoices/<int:id>/explain", InvoiceViewSet.as_view({"get": "explain"}), name="invoice-explain"),
     path("invoices/<int:id>/history", InvoiceViewSet.as_view({"get": "history"}), name="invoice-history"),
 ]

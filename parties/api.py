@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from core.api.fields import ExactDecimalField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
-from parties.models import Company, Customer
+from parties.models import Company, Customer, VatRounding
 from parties.selectors import companies_of, company_for, customers_of
 from parties.services import create_customer, delete_customer, update_customer
 
@@ -37,6 +37,8 @@ class CompanySerializer(PartySerializer):
     time_zone = TextField(max_length=50)
     default_vat_rate = ExactDecimalField(decimals=4)
     payment_days = serializers.IntegerField()
+    vat_rounding = serializers.ChoiceField(VatRounding.choices)
+    locked_through = serializers.DateField(allow_null=True)
     version = serializers.IntegerField(read_only=True)
 
 

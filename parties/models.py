@@ -12,6 +12,13 @@ from core.database import DatabaseNow
 from core.model_fields import RateField
 
 
+class VatRounding(models.TextChoices):
+    """Where a company's documents round VAT: once per category and rate (EN 16931), or on each line."""
+
+    DOCUMENT = "document", "once per rate of the document"
+    LINE = "line", "on each line"
+
+
 class Party(Recorded):
     """What an invoice must say of a party (EN 16931 BG-4 and BG-7: name, address, VAT identifier, contact)."""
 
@@ -54,6 +61,9 @@ class Company(Party):
     time_zone = models.CharField(max_length=50, default="UTC", help_text="IANA name: decides what today is.")
     default_vat_rate = RateField("default VAT rate", default=Decimal(0), help_text="A fraction: 0.15 is 15 %.")
     payment_days = models.PositiveSmallIntegerField(default=30, help_text="From issue date to due date.")
+
+    vat_rounding = models.CharField("VAT rounding", max_length=8, choices=VatRounding, default=VatRounding.DOCUMENT)
+    locked_through = models.DateField(null=True, blank=True, help_text="No document or entry is dated up to this day.")
 
     history = RecordedHistory()
 

@@ -1,25 +1,27 @@
 """The verbs of companies and customers.
 
-Errors: PartyInvalid, CustomerInUse, UnknownCurrency, StaleVersion.
+Errors: NotFound, PartyInvalid, PeriodLocked, CustomerInUse, UnknownCurrency, StaleVersion.
 """
 
 import zoneinfo
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import ProtectedError
 
 from audit.actors import Actor
 from audit.services import recording, require_version, write_version
+from core.database import locked
 from core.errors import DomainError
 from core.model_fields import AMOUNT_DECIMALS
 from core.money import exact, minor_units
 from core.text import clean_text
-from parties.models import Company, Customer, Party
+from parties.models import Company, Customer, Party, VatRounding
 
 
 class PartyInvalid(DomainError):
@@ -27,6 +29,13 @@ class PartyInvalid(DomainError):
 
     code = "party_invalid"
     title = "Not acceptable"
+
+
+class PeriodLocked(DomainError):
+    """The books of that day are closed."""
+
+    code = "period_locked"
+    title = "Period locked"
 
 
 class CustomerInUse(DomainError):
@@ -37,12 +46,17 @@ class CustomerInUse(DomainError):
     default_detail = "This customer has documents and cannot be deleted. Archive it instead."
 
 
-COMPANY_FIELDS = frozenset({"registration_number", "currency", "time_zone", "default_vat_rate", "payment_days"})
+COMPANY_FIELDS = frozenset(
+    {"registration_number", "currency", "time_zone", "default_vat_rate", "payment_days", "vat_rounding"}
+)
 CUSTOMER_FIELDS = frozenset({"archived"})
 
 
 def create_company(*, actor: Actor, name: str, currency: str, **details: Any) -> Company:
-    """A new company. `details` are columns of Company."""
+    """A new company. `details` are columns of Company.
+
+    Its journal entry names no company: the company's own id is not known before it is made.
+    """
     values = _clean_company({"name": name, "currency": currency, **details})
     with recording(actor=actor, action="company.created") as change:
         return Company.objects.create(**values, change=change)
@@ -52,11 +66,39 @@ def update_company(*, actor: Actor, company_id: int, version: int | None = None,
     """The company with `details` changed."""
     values = _clean_company(details)
     with transaction.atomic():
-        company = Company.objects.select_for_update().get(pk=company_id)
+        company = locked(Company.objects.all(), pk=company_id)
         require_version(company, version)
         with recording(actor=actor, action="company.updated", company_id=company.pk) as change:
             write_version(company, change=change, **values)
     return company
+
+
+def move_period_lock(
+    *, actor: Actor, company_id: int, locked_through: date | None, reason: str, version: int | None = None
+) -> Company:
+    """The company with its books closed up to `locked_through` (None opens them). A reason is needed, and recorded."""
+    reason = clean_text(reason, max_length=1000, field="reason")
+    if not reason:
+        raise PartyInvalid("Say why the lock moves.", field="reason")
+    with transaction.atomic():
+        company = locked(Company.objects.all(), pk=company_id)
+        require_version(company, version)
+        with recording(actor=actor, action="company.period_lock_moved", company_id=company.pk, reason=reason) as change:
+            write_version(company, change=change, locked_through=locked_through)
+    return company
+
+
+def hold_company(company_id: int) -> Company:
+    """The company as it is now, which nobody changes before the transaction ends. Many may hold it at once."""
+    if connection.vendor == "sqlite":  # a writer is alone there
+        return Company.objects.get(pk=company_id)
+    return Company.objects.raw("SELECT * FROM parties_company WHERE id = %s FOR SHARE", [company_id])[0]
+
+
+def require_open_period(company: Company, day: date, *, field: str | None = None) -> None:
+    """Raise PeriodLocked (about `field`, where a person gave the day) if the books of `company` are closed on `day`."""
+    if company.locked_through is not None and day <= company.locked_through:
+        raise PeriodLocked(f"The books are closed up to {company.locked_through}; {day} is not after it.", field=field)
 
 
 def create_customer(*, actor: Actor, company: Company, name: str, **details: Any) -> Customer:
@@ -70,7 +112,7 @@ def update_customer(*, actor: Actor, customer_id: int, version: int | None = Non
     """The customer with `details` changed. Issued documents keep the details they were issued with."""
     values = _clean_party(details, CUSTOMER_FIELDS)
     with transaction.atomic():
-        customer = Customer.objects.select_for_update().get(pk=customer_id)
+        customer = locked(Customer.objects.all(), pk=customer_id)
         require_version(customer, version)
         with recording(actor=actor, action="customer.updated", company_id=customer.company_id) as change:
             write_version(customer, change=change, **values)
@@ -80,7 +122,7 @@ def update_customer(*, actor: Actor, customer_id: int, version: int | None = Non
 def delete_customer(*, actor: Actor, customer_id: int, version: int | None = None) -> None:
     """Delete a customer that no document names. Raises CustomerInUse otherwise."""
     with transaction.atomic():
-        customer = Customer.objects.select_for_update().get(pk=customer_id)
+        customer = locked(Customer.objects.all(), pk=customer_id)
         require_version(customer, version)
         with recording(actor=actor, action="customer.deleted", company_id=customer.company_id):
             try:
@@ -99,6 +141,8 @@ def _clean_company(details: Mapping[str, Any]) -> dict[str, Any]:
         )
     if "default_vat_rate" in values:
         values["default_vat_rate"] = _fraction(values["default_vat_rate"])
+    if "vat_rounding" in values and values["vat_rounding"] not in VatRounding.values:
+        raise PartyInvalid("VAT is rounded by document or by line.", field="vat_rounding")
     if not 0 <= values.get("payment_days", 0) <= 3650:
         raise PartyInvalid("Payment days run from 0 to 3650.", field="payment_days")
     return values

@@ -17,7 +17,7 @@ from invoices.selectors import invoice_references_of
 from payments.ledger import Kind, Method
 from payments.models import Payment
 from payments.selectors import filtered_payments, payments_of
-from payments.services import apply_payment
+from payments.services import PaymentNotFound, apply_payment, refund_payment, reverse_payment
 
 
 @extend_schema_field({"oneOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]})
@@ -52,6 +52,37 @@ class PaymentAppliedSerializer(InvoiceStateSerializer):
     payment_id = serializers.IntegerField()
 
 
+class RefundCommandSerializer(PaymentCommandSerializer):
+    """A refund: of the payment named, or of the newest that have something left."""
+
+    payment_id = serializers.IntegerField(required=False)
+    method = serializers.ChoiceField(Method.choices, required=False, help_text="As it came, where absent.")
+    reason = TextField(max_length=1000, required=False, allow_blank=True)
+
+
+class ReversalCommandSerializer(CamelCaseSerializer):
+    """A reversal of what refunds have left of a payment."""
+
+    reason = TextField(max_length=1000, required=False, allow_blank=True)
+    reference = TextField(max_length=200, required=False, allow_blank=True, help_text="Unique on the invoice.")
+    paid_at = MomentField(required=False, help_text="Not before the payment, never in the future; now where absent.")
+    version = serializers.IntegerField(required=False, min_value=1)
+
+
+class RefundedSerializer(InvoiceStateSerializer):
+    """Where the invoice stands after the refund."""
+
+    refund_payment_id = serializers.IntegerField(help_text="The first entry, which bears the reference.")
+    refund_payment_ids = serializers.ListField(child=serializers.IntegerField())
+
+
+class ReversedSerializer(InvoiceStateSerializer):
+    """Where the invoice stands after the reversal."""
+
+    reversal_payment_id = serializers.IntegerField()
+    original_payment_id = serializers.IntegerField()
+
+
 class PaymentSerializer(LedgerEntrySerializer):
     """An entry of the ledger and the invoice it stands on."""
 
@@ -80,6 +111,8 @@ class PaymentViewSet(ScopedViewSet):
         "list": "payments.view_payment",
         "retrieve": "payments.view_payment",
         "apply": "payments.add_payment",
+        "refund": "payments.refund_payment",
+        "reverse": "payments.reverse_payment",
     }
     serializer_class = PaymentSerializer
     filter_serializers = {"list": PaymentFilterSerializer}
@@ -112,5 +145,42 @@ class PaymentViewSet(ScopedViewSet):
         data = self.body(PaymentCommandSerializer)
         data["version"] = self.stated_version(data.get("version"))
         payment = apply_payment(actor=self.caller, invoice_id=invoice.pk, **data)
-        state = {"paymentId": payment.pk, **InvoiceStateSerializer(payment.invoice).data}
+        state = {"paymentId": payment.pk, **_state_of(payment)}
         return self.document(state, status=201)
+
+    @extend_schema(
+        operation_id="refundPayment",
+        tags=["payments"],
+        request=RefundCommandSerializer,
+        responses={201: RefundedSerializer},
+    )
+    def refund(self, request: Request, id: int) -> Response:
+        """Give money back: of the payment named, or of the newest payments that have something left."""
+        invoice = self.scoped_object(invoice_references_of(self.caller))
+        data = self.body(RefundCommandSerializer)
+        data["version"] = self.stated_version(data.get("version"))
+        refunds = refund_payment(actor=self.caller, invoice_id=invoice.pk, **data)
+        ids = [refund.pk for refund in refunds]
+        state = {"refundPaymentId": ids[0], "refundPaymentIds": ids, **_state_of(refunds[0])}
+        return self.document(state, status=201)
+
+    @extend_schema(
+        operation_id="reversePayment",
+        tags=["payments"],
+        request=ReversalCommandSerializer,
+        responses={201: ReversedSerializer},
+    )
+    def reverse(self, request: Request, id: int, payment_id: int) -> Response:
+        """Undo what refunds have left of a payment, once."""
+        invoice = self.scoped_object(invoice_references_of(self.caller))
+        if not self.visible().filter(pk=payment_id, invoice_id=invoice.pk).exists():
+            raise PaymentNotFound
+        data = self.body(ReversalCommandSerializer)
+        data["version"] = self.stated_version(data.get("version"))
+        reversal = reverse_payment(actor=self.caller, invoice_id=invoice.pk, payment_id=payment_id, **data)
+        state = {"reversalPaymentId": reversal.pk, "originalPaymentId": payment_id, **_state_of(reversal)}
+        return self.document(state, status=201)
+
+
+def _state_of(entry: Payment) -> dict[str, Any]:
+    return dict(InvoiceStateSerializer(entry.invoice).data)

@@ -12,6 +12,8 @@ from invoices.models import Invoice
 from parties.models import Company
 from payments.ledger import Kind, Method
 
+REFERENCE_KEY_LENGTH = 400
+
 
 class Payment(Recorded):
     """An entry of an invoice's ledger; what is paid is the sum of its entries. Corrections are new entries.
@@ -29,15 +31,19 @@ class Payment(Recorded):
     currency = models.CharField(max_length=3)
     method = models.CharField(max_length=6, choices=Method, default=Method.EFT)
     reference = models.CharField(max_length=200, blank=True)
-    reference_key = models.CharField(max_length=400, null=True, editable=False)
+    reference_key = models.CharField(max_length=REFERENCE_KEY_LENGTH, null=True, editable=False)
     paid_at = models.DateTimeField()
     reverses = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="undone_by")
+    refund_group = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="siblings", editable=False
+    )
     reason = models.CharField(max_length=1000, blank=True)
 
     history = RecordedHistory(indexed_fields=["invoice"])
 
     class Meta:
         ordering = ("-id",)
+        permissions = [("refund_payment", "Can refund payments"), ("reverse_payment", "Can reverse payments")]
         indexes = [models.Index(fields=("company", "id"), name="payment_company")]
         constraints = [
             models.UniqueConstraint(
@@ -52,6 +58,13 @@ class Payment(Recorded):
                 name="payment_sign_fits_kind",
                 violation_error_code="amount_invalid",
                 violation_error_message="Payments are positive, refunds and reversals negative.",
+            ),
+            models.UniqueConstraint(
+                fields=("reverses",),
+                condition=Q(kind="Reversal"),
+                name="payment_reversed_once",
+                violation_error_code="already_reversed",
+                violation_error_message="This payment is reversed already.",
             ),
             within_limit("payment_amount_limited", "amount"),
         ]

@@ -1,6 +1,7 @@
-"""The verbs of the ledger. The only code that writes entries.
+"""The verbs of the ledger: apply, refund, reverse. The only code that writes entries.
 
-Errors: InvoiceNotFound, WrongStatus, StaleVersion, PaymentInvalid, PaidInFuture, PaymentExceedsOutstanding,
+Errors: InvoiceNotFound, PaymentNotFound, WrongStatus, StaleVersion, PaymentInvalid, RefundExceedsPaid,
+NotReversible, AlreadyReversed, PaidInFuture, PaidBeforePayment, PeriodLocked, PaymentExceedsOutstanding,
 AmountInvalid, AmountTooPrecise, AmountTooLarge, and duplicate_reference from the constraint of that name.
 """
 
@@ -11,16 +12,22 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.actors import Actor
+from audit.models import Change
 from audit.services import recording, require_version
-from core.errors import DomainError
-from core.money import exact, minor_units
-from core.text import clean_text, comparison_key
+from core.errors import DomainError, NotFound
+from core.money import ZERO, exact, minor_units
+from core.text import TextInvalid, clean_text, comparison_key
 from invoices.lifecycle import Command, require_status
 from invoices.models import Invoice
 from invoices.services import EARLIEST_DATE, PaymentExceedsOutstanding, lock_invoice, settle_invoice
 from parties.models import Company
-from payments.ledger import Kind, Method
-from payments.models import Payment
+from parties.services import require_open_period
+from payments.ledger import Kind, Method, Share, left_of, spread_refund
+from payments.models import REFERENCE_KEY_LENGTH, Payment
+
+
+class PaymentNotFound(NotFound):
+    """The invoice has no such entry."""
 
 
 class PaymentInvalid(DomainError):
@@ -30,12 +37,43 @@ class PaymentInvalid(DomainError):
     title = "Payment not acceptable"
 
 
+class RefundExceedsPaid(DomainError):
+    """More would go back than there is."""
+
+    code = "refund_exceeds_paid"
+    title = "Too much"
+    default_detail = "Refund exceeds what is paid."
+
+
+class NotReversible(DomainError):
+    """The entry is no payment, or nothing of it is left."""
+
+    code = "not_reversible"
+    title = "Nothing to reverse"
+
+
+class AlreadyReversed(DomainError):
+    """A payment is reversed once."""
+
+    code = "already_reversed"
+    title = "Reversed already"
+    default_detail = "This payment is reversed already."
+
+
 class PaidInFuture(DomainError):
     """Money that has not moved yet is not booked."""
 
     code = "paid_in_future"
     title = "Not yet"
-    default_detail = "A payment is not booked before it was made: paidAt is in the future."
+    default_detail = "Nothing is booked before it happened: paidAt is in the future."
+
+
+class PaidBeforePayment(DomainError):
+    """Money does not go back before it came."""
+
+    code = "paid_before_payment"
+    title = "Before the payment"
+    default_detail = "A refund or reversal is not dated before the payment that it undoes."
 
 
 def apply_payment(
@@ -57,34 +95,194 @@ def apply_payment(
         invoice = lock_invoice(invoice_id)
         require_version(invoice, version)
         require_status(invoice.status, Command.PAY)
-        amount = _payable_amount(amount, invoice)
-        if method not in Method.values:
-            raise PaymentInvalid(f"Methods are {', '.join(Method.values)}.", field="method")
+        amount = _positive_amount(amount, invoice)
+        if amount > invoice.still_owed:
+            raise PaymentExceedsOutstanding(field="amount")
+        _require_method(method)
         moment = _moment(paid_at, invoice.company)
         with recording(actor=actor, action="payment.applied", company_id=invoice.company_id) as change:
-            payment = Payment.objects.create(
-                company_id=invoice.company_id,
-                invoice=invoice,
-                kind=Kind.PAYMENT,
-                amount=amount,
-                currency=invoice.currency,
-                method=method,
-                reference=reference,
-                reference_key=comparison_key(reference) or None,
-                paid_at=moment,
-                change=change,
+            payment = _insert_entry(
+                invoice, change, kind=Kind.PAYMENT, amount=amount, method=method, paid_at=moment, reference=reference
             )
-            settle_invoice(invoice=invoice, amount=amount, change=change)
+            settle_invoice(invoice=invoice, amount=amount, entries=1, change=change)
     return payment
 
 
-def _payable_amount(amount: Decimal, invoice: Invoice) -> Decimal:
-    payable = exact(amount, decimals=minor_units(invoice.currency), field="amount")
-    if payable <= 0:
-        raise PaymentInvalid("A payment is above zero.", field="amount")
-    if payable > invoice.still_owed:
-        raise PaymentExceedsOutstanding(field="amount")
-    return payable
+def refund_payment(
+    *,
+    actor: Actor,
+    invoice_id: int,
+    amount: Decimal,
+    payment_id: int | None = None,
+    reason: str = "",
+    method: str | None = None,
+    reference: str = "",
+    paid_at: datetime | date | None = None,
+    version: int | None = None,
+) -> list[Payment]:
+    """Give back `amount` of what is paid: of the payment named, or of the newest that have something left.
+
+    The entries made, one for each payment touched, the newest payment's first. The reference stands on the first, and
+    its siblings name it as their group. Without a method each goes back the way it came.
+    """
+    reference = clean_text(reference, max_length=200, field="reference")
+    reason = clean_text(reason, max_length=1000, field="reason")
+    with transaction.atomic():
+        invoice = lock_invoice(invoice_id)
+        require_version(invoice, version)
+        require_status(invoice.status, Command.REFUND)
+        amount = _positive_amount(amount, invoice)
+        entries = list(invoice.payments.order_by("-id"))
+        payments = _refundable(entries, payment_id)
+        left = left_of(entries)
+        if amount > sum((left[payment.pk] for payment in payments), ZERO):
+            raise RefundExceedsPaid(field="amount")
+        _require_method(method or Method.EFT)
+        moment = _moment(paid_at, invoice.company)
+        shares = spread_refund(amount, [Share(payment.pk, left[payment.pk]) for payment in payments])
+        touched = {payment.pk: payment for payment in payments}
+        for share in shares:
+            _require_not_before(moment, touched[share.payment_id])
+        with recording(actor=actor, action="payment.refunded", company_id=invoice.company_id, reason=reason) as change:
+            refunds: list[Payment] = []
+            for share in shares:
+                payment = touched[share.payment_id]
+                refunds.append(
+                    _insert_entry(
+                        invoice,
+                        change,
+                        kind=Kind.REFUND,
+                        amount=-share.amount,
+                        method=method or payment.method,
+                        paid_at=moment,
+                        reference="" if refunds else reference,
+                        reverses=payment,
+                        refund_group=refunds[0] if refunds else None,
+                        reason=reason,
+                    )
+                )
+            settle_invoice(invoice=invoice, amount=-amount, entries=len(refunds), change=change)
+    return refunds
+
+
+def reverse_payment(
+    *,
+    actor: Actor,
+    invoice_id: int,
+    payment_id: int,
+    reason: str = "",
+    reference: str = "",
+    paid_at: datetime | date | None = None,
+    version: int | None = None,
+) -> Payment:
+    """Undo what refunds have left of a payment, in one entry, once. The entry is returned."""
+    reference = clean_text(reference, max_length=200, field="reference")
+    reason = clean_text(reason, max_length=1000, field="reason")
+    with transaction.atomic():
+        invoice = lock_invoice(invoice_id)
+        entries = list(invoice.payments.all())
+        payment = next((entry for entry in entries if entry.pk == payment_id), None)
+        if payment is None:
+            raise PaymentNotFound
+        require_version(invoice, version)
+        left = reversible_amount(payment, entries)
+        moment = _moment(paid_at, invoice.company)
+        _require_not_before(moment, payment)
+        with recording(actor=actor, action="payment.reversed", company_id=invoice.company_id, reason=reason) as change:
+            reversal = _insert_entry(
+                invoice,
+                change,
+                kind=Kind.REVERSAL,
+                amount=-left,
+                method=payment.method,
+                paid_at=moment,
+                reference=reference,
+                reverses=payment,
+                reason=reason,
+            )
+            settle_invoice(invoice=invoice, amount=-left, entries=1, change=change)
+    return reversal
+
+
+def reversible_amount(payment: Payment, entries: list[Payment]) -> Decimal:
+    """What a reversal of `payment` takes back, given its invoice's entries. Raises NotReversible, AlreadyReversed."""
+    if payment.kind != Kind.PAYMENT:
+        raise NotReversible("Only payments are reversed, not refunds or reversals.")
+    if any(entry.kind == Kind.REVERSAL and entry.reverses_id == payment.pk for entry in entries):
+        raise AlreadyReversed
+    left = left_of(entries)[payment.pk]
+    if left <= 0:
+        raise NotReversible("Nothing of this payment is left: it is wholly refunded.")
+    return left
+
+
+def _insert_entry(
+    invoice: Invoice,
+    change: Change,
+    *,
+    kind: Kind,
+    amount: Decimal,
+    method: str,
+    paid_at: datetime,
+    reference: str,
+    reverses: Payment | None = None,
+    refund_group: Payment | None = None,
+    reason: str = "",
+) -> Payment:
+    require_open_period(invoice.company, paid_at.astimezone(invoice.company.zone).date(), field="paid_at")
+    return Payment.objects.create(
+        company_id=invoice.company_id,
+        invoice=invoice,
+        kind=kind,
+        amount=amount,
+        currency=invoice.currency,
+        method=method,
+        reference=reference,
+        reference_key=_reference_key(reference),
+        paid_at=paid_at,
+        reverses=reverses,
+        refund_group=refund_group,
+        reason=reason,
+        change=change,
+    )
+
+
+def _reference_key(reference: str) -> str | None:
+    """The reference as it is compared. Some characters stand for many there, so that it can outgrow its column."""
+    key = comparison_key(reference)
+    if len(key) > REFERENCE_KEY_LENGTH:
+        raise TextInvalid("This reference is too long as it is compared.", field="reference")
+    return key or None
+
+
+def _refundable(entries: list[Payment], payment_id: int | None) -> list[Payment]:
+    """The payments a refund may fall on, the newest first: the named one only, where one is named."""
+    payments = [entry for entry in entries if entry.kind == Kind.PAYMENT]
+    if payment_id is None:
+        return payments
+    named = next((entry for entry in entries if entry.pk == payment_id), None)
+    if named is None:
+        raise PaymentInvalid("This invoice has no such payment.", field="payment_id")
+    if named.kind != Kind.PAYMENT:
+        raise PaymentInvalid("Only payments are refunded, not refunds or reversals.", field="payment_id")
+    return [named]
+
+
+def _positive_amount(amount: Decimal, invoice: Invoice) -> Decimal:
+    positive = exact(amount, decimals=minor_units(invoice.currency), field="amount")
+    if positive <= 0:
+        raise PaymentInvalid("The amount is above zero.", field="amount")
+    return positive
+
+
+def _require_method(method: str) -> None:
+    if method not in Method.values:
+        raise PaymentInvalid(f"Methods are {', '.join(Method.values)}.", field="method")
+
+
+def _require_not_before(moment: datetime, payment: Payment) -> None:
+    if moment < payment.paid_at:
+        raise PaidBeforePayment(field="paid_at")
 
 
 def _moment(paid_at: datetime | date | None, company: Company) -> datetime:

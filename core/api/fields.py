@@ -48,9 +48,10 @@ class MoneyField(serializers.Field):
         """The amount together with the currency it is in."""
         return super().get_attribute(instance), instance.currency
 
-    def to_representation(self, value: tuple[Decimal, str]) -> str:
-        """The amount as text."""
-        return money_text(*value)
+    def to_representation(self, value: tuple[Decimal | None, str]) -> str | None:
+        """The amount as text; None stays None."""
+        amount, currency = value
+        return None if amount is None else money_text(amount, currency)
 
 
 class TextField(serializers.CharField):
