@@ -22,7 +22,7 @@ from accounts.services import change_password, create_user, grant_role, revoke_r
 from audit.admin import NOTHING, ChangeAdmin, RecordedAdmin, companies_with_record, conflict_context
 from audit.models import Change, Recorded, history_model
 from audit.selectors import TimelineEntry, newest_first, timeline
-from core.admin import ScopedFilter, companies_where, refusal_text, require_page, require_permission
+from core.admin import MomentFilter, ScopedFilter, companies_where, refusal_text, require_page, require_permission
 from core.errors import DomainError, StaleVersion
 from parties.admin import CompanyAdmin
 from parties.models import Company
@@ -222,7 +222,6 @@ class MembershipAdmin(RecordedAdmin):
         revoke_role(actor=request.user, user=obj.user, company=obj.company, version=version)
 
 
-@admin.register(Company)
 class FoundedCompanyAdmin(CompanyAdmin):
     """Companies; who founds one becomes its Admin, or would not see it."""
 
@@ -259,7 +258,7 @@ class JournalAdmin(ChangeAdmin):
     """The journal with the names of companies; commands about users are read by those who see the users."""
 
     list_display = ("at_utc", "action", "actor", "company_name", "reason", "request_id")
-    list_filter = (("at", admin.DateFieldListFilter), JournalCompanyFilter, "action")
+    list_filter = (("at", MomentFilter), JournalCompanyFilter, "action")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
         """The entries that the reader may read, each with its company's name."""

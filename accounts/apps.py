@@ -23,10 +23,10 @@ class AccountsConfig(AppConfig):
 
 
 def after_migrate(*, sender: AppConfig, using: str, **_: Any) -> None:
-    """Once, after the last app: all permissions exist then."""
+    """Once, after the last app that Django signals (those with models): all permissions exist then."""
     from accounts.services import synchronize_role_groups
 
-    if sender is list(apps.get_app_configs())[-1]:
+    if sender is [config for config in apps.get_app_configs() if config.models_module][-1]:
         synchronize_role_groups(using=using)
 
 

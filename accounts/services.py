@@ -1,10 +1,10 @@
 """The verbs of users, roles, sign-ins and passwords.
 
-Errors: EmailTaken, EmailInvalid, RoleUnknown, RoleMissing, LastAdmin, PasswordWeak, PasswordWrong, ResetLinkRefused,
-SignInRefused, RefreshRefused, TooManyAttempts, StaleVersion.
+Errors: NotFound, EmailTaken, EmailInvalid, RoleUnknown, RoleMissing, LastAdmin, PasswordWeak, PasswordWrong,
+ResetLinkRefused, SignInRefused, RefreshRefused, TooManyAttempts, StaleVersion, TextInvalid.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
@@ -27,7 +28,9 @@ from accounts.selectors import FAMILY_CLAIM, reset_token, user_of_reset_token
 from audit.actors import Actor, SystemActor
 from audit.models import Change
 from audit.services import recording, require_version, write_version
+from core.database import locked
 from core.errors import DomainError
+from core.text import clean_text
 from parties.models import Company
 from parties.services import create_company
 
@@ -70,7 +73,7 @@ class RoleMissing(DomainError):
 
 
 class LastAdmin(DomainError):
-    """A company would be left without anybody who can run it."""
+    """A company without an Admin could not be run by anybody any more."""
 
     code = "last_admin"
     title = "The last Admin"
@@ -132,6 +135,7 @@ def create_user(
     *, actor: Actor, email: str, password: str, memberships: Mapping[Company, str], full_name: str = ""
 ) -> User:
     """A new user with a role in each of the companies of `memberships`."""
+    full_name = clean_text(full_name, max_length=200, field="full_name")
     email = email.strip().lower()
     require_email(email)
     require_password(password, email=email)
@@ -157,21 +161,26 @@ def update_user(
 ) -> User:
     """The user with `full_name` or `is_active` changed, and with exactly the roles of `roles` where they are given.
 
-    A deactivated user is signed out everywhere.
+    A deactivated user is signed out everywhere. The last active Admin of a company stays Admin, and active.
     """
+    if "full_name" in values:
+        values["full_name"] = clean_text(values["full_name"], max_length=200, field="full_name")
     if roles is not None and not roles:
         raise RoleMissing(field="memberships")
     groups = None if roles is None else {company.pk: _group(role) for company, role in roles.items()}
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=user_id)
+        user = locked(User.objects.all(), pk=user_id)
         require_version(user, version)
         held = {row.company_id: row for row in user.memberships.select_related("group")}
         before = {company_id: row.group for company_id, row in held.items()}
         after = before if groups is None else groups
         deactivated = not values.get("is_active", user.is_active)
         changed = [company_id for company_id in before | after if before.get(company_id) != after.get(company_id)]
-        _require_other_admin(user, [row for row in held.values() if deactivated or row.company_id in changed])
-        company_id = changed[0] if len(changed) == 1 else None
+        if user.is_active:
+            leaving = list(held) if deactivated else [company_id for company_id in changed if company_id in held]
+            field = "is_active" if deactivated else "memberships"
+            _require_other_admins(user, Company.objects.filter(pk__in=leaving), field=field)
+        company_id = changed[0] if len(changed) == 1 else _only_company_id(user)
         with recording(actor=actor, action="user.updated", company_id=company_id) as change:
             for changed_id in changed:
                 if changed_id in after:
@@ -187,30 +196,30 @@ def update_user(
 def grant_role(*, actor: Actor, user: User, company: Company, role: str, version: int | None = None) -> Membership:
     """Give `user` the role in the company, in place of the one held there (in `version`, where that is given).
 
-    It is a version of the user too: whoever read their roles before is told.
+    It is a version of the user too: whoever read their roles before is told. The last active Admin stays Admin.
     """
     group = _group(role)
     with transaction.atomic():
-        locked = User.objects.select_for_update().get(pk=user.pk)
+        row = locked(User.objects.all(), pk=user.pk)
         membership = Membership.objects.select_for_update().filter(user=user, company=company).first()
         if membership is not None:
             require_version(membership, version)
             if role != Role.ADMIN:
-                _require_other_admin(locked, [membership])
+                _require_other_admins(row, Company.objects.filter(pk=company.pk), field="role")
         with recording(actor=actor, action="role.granted", company_id=company.pk) as change:
-            _raise_version(locked, change)
-            return _set_role(locked, company.pk, membership, group, change)
+            _raise_version(row, change)
+            return _set_role(row, company.pk, membership, group, change)
 
 
 def revoke_role(*, actor: Actor, user: User, company: Company, version: int | None = None) -> None:
-    """End the membership of `user` in the company: a version of the user too."""
+    """End the membership of `user` in the company: a version of the user too. The last active Admin stays."""
     with transaction.atomic():
-        locked = User.objects.select_for_update().get(pk=user.pk)
-        membership = Membership.objects.select_for_update().get(user=user, company=company)
+        row = locked(User.objects.all(), pk=user.pk)
+        membership = locked(Membership.objects.all(), user=user, company=company)
         require_version(membership, version)
-        _require_other_admin(locked, [membership])
+        _require_other_admins(row, Company.objects.filter(pk=company.pk))
         with recording(actor=actor, action="role.revoked", company_id=company.pk) as change:
-            _raise_version(locked, change)
+            _raise_version(row, change)
             membership.delete()
 
 
@@ -238,10 +247,12 @@ def change_password(
     """
     require_password(password, email=user.email)
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=user.pk)
+        user = locked(User.objects.all(), pk=user.pk)
         require_version(user, version)
         user.set_password(password)
-        with recording(actor=actor, action="user.password_changed", reason=reason) as change:
+        with recording(
+            actor=actor, action="user.password_changed", company_id=_only_company_id(user), reason=reason
+        ) as change:
             write_version(user, change=change, password=user.password)
         _end_sign_ins(user, but=kept_sign_in)
 
@@ -390,6 +401,26 @@ def require_email(email: str) -> None:
         raise EmailInvalid(field="email") from None
 
 
+def _require_other_admins(user: User, companies: QuerySet[Company], *, field: str | None = None) -> None:
+    """Raise LastAdmin if `user` is the only active Admin of one of `companies`.
+
+    The companies are locked first: of two Admins who leave at the same time the second sees that the first is gone.
+    """
+    admins = Membership.objects.filter(group__name=Role.ADMIN, user__is_active=True)
+    for company in companies.order_by("pk").select_for_update(of=("self",), no_key=True):
+        others = admins.filter(company=company).exclude(user=user)
+        if admins.filter(company=company, user=user).exists() and not others.exists():
+            raise LastAdmin(
+                f"{user} is the last active Admin of {company}: make somebody else Admin first.", field=field
+            )
+
+
+def _only_company_id(user: User) -> int | None:
+    """The company of a user who belongs to one; None where there are several, or none."""
+    ids = list(user.memberships.values_list("company_id", flat=True)[:2])
+    return ids[0] if len(ids) == 1 else None
+
+
 def _group(role: str) -> Group:
     if role not in Role.values:
         raise RoleUnknown(field="role")
@@ -407,17 +438,6 @@ def _raise_version(user: User, change: Change) -> None:
     """A version of the user under this entry, unless the entry made one already."""
     if user.change_id != change.pk:
         write_version(user, change=change)
-
-
-def _require_other_admin(user: User, leaving: Collection[Membership]) -> None:
-    """Raise LastAdmin where a company of `leaving` has no other active Admin. Two who leave at once queue here."""
-    if not user.is_active:
-        return
-    company_ids = [membership.company_id for membership in leaving if membership.role == Role.ADMIN]
-    for company in Company.objects.select_for_update(no_key=True).filter(pk__in=company_ids).order_by("pk"):
-        admins = Membership.objects.filter(company=company, group__name=Role.ADMIN, user__is_active=True)
-        if not admins.exclude(user=user).exists():
-            raise LastAdmin(f"{user} is the last active Admin of {company}. Make somebody else Admin first.")
 
 
 def _end_sign_ins(user: User, *, but: str | None = None) -> None:

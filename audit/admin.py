@@ -5,15 +5,26 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import AdminForm
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import path, reverse
 
 from audit.models import Change, Recorded, history_model, recorded_models
 from audit.selectors import TimelineEntry, newest_first, timeline
-from core.admin import CommandAdmin, ScopedAdmin, conflict_text, refusal_of, require_page
-from core.errors import StaleVersion
+from core.admin import (
+    CommandAdmin,
+    MomentFilter,
+    ScopedAdmin,
+    VerbForm,
+    conflict_text,
+    moment_text,
+    refusal_of,
+    require_page,
+)
+from core.errors import DomainError, StaleVersion
 
 NOTHING = "—"
 
@@ -64,6 +75,7 @@ class RecordedAdmin(CommandAdmin):
 
     change_form_template = "audit/admin/change_form.html"
     object_history_template = "audit/admin/history.html"
+    command_pages: ClassVar[tuple[type["CommandPage"], ...]] = ()
 
     def timeline(self, obj: Any) -> list[TimelineEntry]:
         """What happened to the object, newest first. A leaf adds what belongs to it."""
@@ -84,21 +96,180 @@ class RecordedAdmin(CommandAdmin):
         )
         return TemplateResponse(request, self.object_history_template, context)
 
+    def get_urls(self) -> list[Any]:
+        """The admin's own addresses, and those of the pages on which one command is given."""
+        pages = [
+            path(f"<path:object_id>/{page.name}/", self.page_view(page), name=page.url_name(self.opts))
+            for page in self.command_pages
+        ]
+        return [*pages, *super().get_urls()]
+
+    def page_view(self, page: type["CommandPage"]) -> Any:
+        """The view of a page on which one command is given."""
+
+        def view(request: HttpRequest, object_id: str) -> HttpResponse:
+            return page(self, request, self.existing(request, object_id, page.rows(request.user))).respond()
+
+        return self.admin_site.admin_view(view)
+
+    def buttons(self, request: HttpRequest, obj: Any) -> list["CommandPage"]:
+        """The pages whose command would succeed now for this reader."""
+        pages = [page(self, request, obj) for page in self.command_pages]
+        return [page for page in pages if page.is_offered()]
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
-        """The form; above it, where it was stale, what was changed since it was opened."""
-        subject = self.versioned_object(request, options.get("obj"))
-        context.update(conflict_context(request, subject, self.timeline_of_subject))
+        """The form and its buttons; above it, where it was stale, what was changed since it was opened."""
+        obj = options.get("obj")
+        if obj is not None:
+            context.update(conflict_context(request, obj, self.timeline), buttons=self.buttons(request, obj))
         return super().render_change_form(request, context, *args, **options)
 
-    def versioned_object(self, request: HttpRequest, obj: Any) -> Any:
-        """The object whose version the form carries."""
-        return obj
 
-    def timeline_of_subject(self, subject: Any) -> list[TimelineEntry]:
-        """The timeline of that object."""
-        return self.timeline(subject)
+class CommandPage:
+    """A page on which one command about one object is given: a form, one service, and its refusal in the form.
+
+    A leaf says what is typed (`form_class`), who may (`permission`), when it is possible and which service does it.
+    """
+
+    name: ClassVar[str]
+    """The last part of the address."""
+    button: ClassVar[str]
+    permission: ClassVar[str]
+    form_class: ClassVar[type[VerbForm]] = VerbForm
+    template: ClassVar[str] = "audit/admin/command_page.html"
+    is_primary: ClassVar[bool] = False
+    is_dangerous: ClassVar[bool] = False
+
+    def __init__(self, model_admin: RecordedAdmin, request: HttpRequest, obj: Any) -> None:
+        self.model_admin = model_admin
+        self.request = request
+        self.obj = obj
+
+    @classmethod
+    def url_name(cls, opts: Any) -> str:
+        """The name of the address."""
+        return f"{opts.app_label}_{opts.model_name}_{cls.name}"
+
+    @classmethod
+    def rows(cls, user: Any) -> QuerySet[Any] | None:
+        """Where the object is found; None for the rows of the list."""
+        return None
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return reverse(f"admin:{self.url_name(self.obj._meta)}", args=[self.obj.pk])
+
+    @property
+    def subject(self) -> Any:
+        """The object whose version the page carries."""
+        return self.obj
+
+    @property
+    def title(self) -> str:
+        """The question, as a heading."""
+        return f"{self.button} {self.subject}"
+
+    def initial(self) -> dict[str, Any]:
+        """What the form proposes."""
+        return {}
+
+    def require_possible(self) -> None:
+        """Raise the DomainError that the command would be refused with as things are now, where that is known."""
+
+    def give(self, values: dict[str, Any]) -> str:
+        """Give the command by its service; the sentence that says what came of it."""
+        raise NotImplementedError
+
+    def context(self) -> dict[str, Any]:
+        """What the leaf's template shows beside the form."""
+        return {}
+
+    def timeline(self, subject: Any) -> list[TimelineEntry]:
+        """What happened to the subject, newest first."""
+        return self.model_admin.timeline(subject)
+
+    def is_allowed(self) -> bool:
+        """Whether the reader's role in the subject's company carries the command."""
+        return bool(self.request.user.has_perm(self.permission, self.subject))
+
+    def is_offered(self) -> bool:
+        """Whether the command would succeed now for this reader, as far as is known."""
+        return self.is_allowed() and self.obstacle() is None
+
+    def obstacle(self) -> DomainError | None:
+        """Why the command is not possible now, or None."""
+        try:
+            self.require_possible()
+        except DomainError as refusal:
+            return refusal
+        return None
+
+    def respond(self) -> HttpResponse:
+        """The page, or what came of the command."""
+        require_page(self.is_allowed())
+        if self.request.method != "POST":
+            obstacle = self.obstacle()
+            return self.show(self.form()) if obstacle is None else self.turn_back(obstacle.detail)
+        form = self.form()
+        if not form.is_valid():
+            return self.show(form)
+        try:
+            done = self.give(form.cleaned_data)
+        except DomainError as refusal:
+            return self.refused(refusal)
+        messages.success(self.request, done)
+        return HttpResponseRedirect(self.back_address)
+
+    def refused(self, refusal: DomainError) -> HttpResponse:
+        """The form as it was typed, with the refusal; or back, where somebody else made the command impossible."""
+        self.request.refusal = refusal
+        self.obj = self.model_admin.existing(self.request, str(self.obj.pk), self.rows(self.request.user))
+        obstacle = self.obstacle()
+        if isinstance(refusal, StaleVersion) and obstacle is not None:
+            changed = f"{refusal.changed_by} changed it at {moment_text(refusal.changed_at)}."
+            return self.turn_back(f"Nothing was done. {obstacle.detail} {changed}")
+        return self.show(self.form())
+
+    def turn_back(self, sentence: str) -> HttpResponse:
+        """Back to the subject, with the reason why."""
+        messages.error(self.request, sentence)
+        return HttpResponseRedirect(self.back_address)
+
+    @property
+    def back_address(self) -> str:
+        """The subject's own page."""
+        return self.model_admin.change_url(self.subject)
+
+    def form(self) -> VerbForm:
+        """The form as it opens, or as it was sent."""
+        options = {"refusal": refusal_of(self.request), **self.form_options()}
+        if self.request.method == "POST":
+            return self.form_class(self.request.POST, **options)
+        return self.form_class(initial={"version": self.subject.version, **self.initial()}, **options)
+
+    def form_options(self) -> dict[str, Any]:
+        """What else the form needs to know."""
+        return {}
+
+    def show(self, form: VerbForm) -> HttpResponse:
+        """The page."""
+        names = [field.name for field in form.visible_fields()]
+        fieldsets = [(None, {"fields": names})] if names else []
+        context = self.model_admin.page_context(
+            self.request,
+            title=self.title,
+            page=self,
+            subject=self.subject,
+            adminform=AdminForm(form, fieldsets, {}, model_admin=self.model_admin),
+            **conflict_context(self.request, self.subject, self.timeline),
+            **self.context(),
+            opts=self.subject._meta,
+            media=self.model_admin.media + form.media,
+        )
+        return TemplateResponse(self.request, self.template, context)
 
 
 def conflict_context(request: HttpRequest, subject: Any, read_timeline: Any) -> dict[str, Any]:
@@ -118,7 +289,7 @@ class ChangeAdmin(ScopedAdmin):
 
     list_display: ClassVar[Sequence[str]] = ("at_utc", "action", "actor", "company_id", "reason", "request_id")
     list_display_links = ("at_utc", "action")
-    list_filter: ClassVar[Sequence[Any]] = (("at", admin.DateFieldListFilter), "action")
+    list_filter: ClassVar[Sequence[Any]] = (("at", MomentFilter), "action")
     search_fields = ("action", "actor", "reason", "request_id")
     change_form_template = "audit/admin/journal_entry.html"
 

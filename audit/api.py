@@ -81,7 +81,7 @@ class AuditViewSet(ScopedViewSet):
     required_permissions = {"list": "audit.view_change"}
     filter_serializers = {"list": FeedFilterSerializer}
     serializer_class = FeedPageSerializer
-    pagination_class = None
+    pagination_class = None  # type: ignore[assignment]  # the feed has pages of its own
 
     @extend_schema(
         operation_id="listAuditEntries",
@@ -145,7 +145,8 @@ def _read_position(text: str | None) -> Position | None:
         raise _bad_cursor() from None
     if len(numbers) != 3 or any(type(number) is not int or not 0 <= number < 2**63 for number in numbers):
         raise _bad_cursor()
-    return Position(*numbers, back=bool(back))
+    entry_id, stream, object_id = numbers
+    return Position(entry_id, stream, object_id, back=bool(back))
 
 
 def _bad_cursor() -> ValidationError:

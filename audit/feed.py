@@ -112,7 +112,8 @@ def _streams(wanted: FeedFilter, company_ids: Sequence[int] | None) -> list[Quer
 def _versions(model: type[Recorded], wanted: FeedFilter, company_ids: Sequence[int] | None) -> QuerySet[Any] | None:
     if wanted.action == EVENT:
         return None
-    rows = history_model(model).objects.select_related("change").filter(_conditions(wanted, "change__"))
+    rows: QuerySet[Any] = history_model(model).objects.select_related("change")
+    rows = rows.filter(_conditions(wanted, "change__"))
     if company_ids is not None:
         rows = rows.filter(model.audit_scope(company_ids))
     if wanted.entity_id is not None:
@@ -196,7 +197,8 @@ def _previous_versions(model: type[Recorded], rows: Sequence[Any]) -> Iterable[A
     if not rows:
         return []
     wanted = reduce(or_, (Q(id=row.id, version=row.version - 1) for row in rows))
-    return history_model(model).objects.filter(wanted)
+    rows_before: QuerySet[Any] = history_model(model).objects.filter(wanted)
+    return rows_before
 
 
 def _entry(

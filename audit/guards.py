@@ -47,6 +47,19 @@ class AppendOnly:
 
 
 @dataclass(frozen=True)
+class OnlyRises:
+    """The number in `field` stays or grows."""
+
+    field: str
+    message: str
+
+    def conditions(self, model: type[Model], dialect: Dialect) -> dict[str, str]:
+        """Refuse an UPDATE that lowers it."""
+        column = _column(model, self.field)
+        return {"UPDATE": f"NEW.{column} < OLD.{column}"}
+
+
+@dataclass(frozen=True)
 class FrozenSince:
     """Once the column `since` is set, `fields` keep their values and the row is not deleted."""
 

@@ -6,28 +6,40 @@ written but by a service: `save_model` does nothing, `save_related` gives one co
 that is current now.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.exceptions import NotRegistered
-from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.contrib.admin.widgets import AdminTextareaWidget, RelatedFieldWidgetWrapper
+from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied as PageForbidden
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.text import capfirst
 
 from core.errors import ConstraintBroken, DomainError, NotFound, PermissionDenied, StaleVersion
-from core.money import exact, plain_text
+from core.money import GROUP_SEPARATOR, exact, plain_text
 from core.scope import visible_to
+
+SAVED_FORMS = "saved_forms"
+SAVED_FORMS_KEPT = 50
+INCOMPLETE_PAGE = "This page is incomplete: open it again, then repeat."
 
 
 class ExactField(forms.Field):
-    """A decimal number as people type it: read exactly, never rounded, refused with a sentence if it is no number."""
+    """A decimal number as people type it: read exactly, never rounded, refused with a sentence if it is no number.
+
+    The space that the program itself puts between groups of digits is read over: what a page shows can be pasted.
+    """
 
     widget = forms.TextInput
 
@@ -37,7 +49,7 @@ class ExactField(forms.Field):
 
     def to_python(self, value: Any) -> Decimal | None:
         """The number, or None where nothing was typed."""
-        text = value.strip() if isinstance(value, str) else value
+        text = value.strip().replace(GROUP_SEPARATOR, "") if isinstance(value, str) else value
         if text in self.empty_values:
             return None
         try:
@@ -54,40 +66,26 @@ class ExactField(forms.Field):
         return {"inputmode": "decimal", "class": "number", "autocomplete": "off"}
 
 
-class CommandForm(forms.ModelForm):
-    """What is typed for one command. The rules are the service's; the form reads values and shows the refusal.
+class RefusalForm(forms.BaseForm):
+    """The part of a form that shows what a service refused, beside the field that the refusal names.
 
     `user` and `refusal` are set by the page. `constraint_fields` says which field a database constraint is about.
     """
 
     user: ClassVar[Any] = None
-    refusal: ClassVar[DomainError | None] = None
+    refusal: DomainError | None = None
     constraint_fields: ClassVar[Mapping[str, str]] = {}
 
-    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        if not self.needs_version:
-            del self.fields["version"]
-            return
-        if self.instance.pk:
-            self.initial["version"] = self.instance.version
-        self.fields["version"].error_messages = dict.fromkeys(
-            ("required", "invalid", "min_value"), "This page is incomplete: open it again, then repeat."
-        )
+    def require_version_field(self) -> None:
+        """Say what it means if the hidden version is missing, and let it be the current one after a conflict."""
+        self.fields["version"].error_messages = dict.fromkeys(("required", "invalid", "min_value"), INCOMPLETE_PAGE)
         if isinstance(self.refusal, StaleVersion):
             # Whoever saves again has read what changed, so the next attempt is about the current version.
             self.data = self.data.copy()
             self.data[self.add_prefix("version")] = str(self.refusal.current_version)
 
-    @property
-    def needs_version(self) -> bool:
-        """Whether the command is about something that others may have changed meanwhile."""
-        return self.instance.pk is not None
-
     def _post_clean(self) -> None:
-        """Leave the instance as it is stored: the service judges the values. Show its refusal, if there is one."""
+        """Write nothing to an instance: the service judges the values. Show its refusal, if there is one."""
         if self.refusal is not None and not (self.refusal.field or "").startswith("items"):
             self.add_error(self._field_of(self.refusal), refusal_text(self.refusal))
 
@@ -100,6 +98,49 @@ class CommandForm(forms.ModelForm):
         return next((candidate for candidate in candidates if candidate in self.fields), None)
 
 
+class CommandForm(RefusalForm, forms.ModelForm):
+    """What is typed about one object, to make or to change it. The rules are the service's.
+
+    The form of a new object carries a token of its own, so that a second click on Save makes no second object.
+    """
+
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    form_token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.pk is None:
+            del self.fields["version"]
+            self.initial["form_token"] = secrets.token_urlsafe(16)
+            return
+        del self.fields["form_token"]
+        self.initial["version"] = self.instance.version
+        self.require_version_field()
+
+
+class VerbForm(RefusalForm, forms.Form):
+    """What is typed for one command on a page of its own, with the version of the object that it is about."""
+
+    required_css_class = "required"
+
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, refusal: DomainError | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.refusal = refusal
+        self.require_version_field()
+
+
+class ReasonForm(VerbForm):
+    """Why something is done that cannot be undone."""
+
+    reason = forms.CharField(
+        max_length=1000,
+        widget=AdminTextareaWidget(attrs={"rows": 3}),
+        help_text="It stands in the history, for whoever asks later.",
+    )
+
+
 class ScopedFilter(admin.RelatedFieldListFilter):
     """A filter by a related object that offers only what the reader may see."""
 
@@ -107,6 +148,15 @@ class ScopedFilter(admin.RelatedFieldListFilter):
         """The objects that the related admin lists for this reader."""
         related = model_admin.admin_site.get_model_admin(field.remote_field.model).get_queryset(request)
         return [(row.pk, str(row)) for row in related]
+
+
+class MomentFilter(admin.DateFieldListFilter):
+    """A filter by a timestamp. A day or a time without a zone, as somebody may type it into the address, is in UTC."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name, values in self.used_parameters.items():
+            self.used_parameters[name] = [_moment_in_utc(value) for value in values]
 
 
 class ScopedAdmin(admin.ModelAdmin):
@@ -229,8 +279,6 @@ class CommandAdmin(ScopedAdmin):
         """The page. A refused command rolls back and shows the form again, through the same code, with the refusal."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
-        except ObjectDoesNotExist:
-            request.refusal = NotFound()
         except DomainError as refusal:
             request.refusal = refusal
         return super().changeform_view(request, object_id, form_url, extra_context)
@@ -245,12 +293,37 @@ class CommandAdmin(ScopedAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Sequence[Any], change: bool) -> None:
         """Give the one command, and make the form's object the one that came of it."""
         values = dict(form.cleaned_data)
-        version = values.pop("version", None)
         if change:
-            saved = self.update(request, form.instance, values, formsets, version)
+            saved = self.update(request, form.instance, values, formsets, values.pop("version"))
         else:
-            saved = self.create(request, values if version is None else {**values, "version": version}, formsets)
+            token = values.pop("form_token")
+            saved = self.once(request, token, lambda: self.create(request, values, formsets))
         form.instance.__dict__.update(saved.__dict__)
+
+    def once(self, request: HttpRequest, token: str, make: Callable[[], Model]) -> Model:
+        """The object that `make` makes; or the one that it made, where this very form was saved before.
+
+        What was saved is kept in the session, whose row is locked: of two clicks at once the second waits for the
+        first. A form that was opened again by Back and changed is another one.
+        """
+        if not token:
+            return make()
+        stored = Session.objects.select_for_update().filter(pk=request.session.session_key).first()
+        saved = stored.get_decoded().get(SAVED_FORMS, {}) if stored else {}
+        digest = _digest_of(request.POST)
+        if digest in saved:
+            return self._made_before(saved[digest])
+        made = make()
+        latest = list(saved.items())[1 - SAVED_FORMS_KEPT :]
+        request.session[SAVED_FORMS] = {**dict(latest), digest: made.pk}
+        request.session.save()
+        return made
+
+    def _made_before(self, pk: int) -> Model:
+        made: Model | None = self.model._default_manager.filter(pk=pk).first()
+        if made is None:
+            raise NotFound("This was saved already, and deleted since.")
+        return made
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -328,3 +401,18 @@ def companies_where(user: Any, permission: str, companies: QuerySet[Any]) -> Que
     if user.is_superuser:
         return companies
     return companies.filter(pk__in=[company for company in user.company_ids if user.may(permission, company)])
+
+
+def _digest_of(typed: Any) -> str:
+    """A short name of all that a form sent, whichever of its buttons was clicked."""
+    pairs = [(name, typed.getlist(name)) for name in sorted(typed) if not name.startswith(("_", "csrf"))]
+    return hashlib.sha256(urlencode(pairs, doseq=True).encode()).hexdigest()
+
+
+def _moment_in_utc(value: str) -> datetime | str:
+    """The moment that an ISO 8601 text names, in UTC where it names no zone; any other text as it is."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

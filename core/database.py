@@ -1,8 +1,21 @@
-"""Expressions that the databases disagree about."""
+"""What the services ask of the database: its clock, and a row locked."""
 
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
+
+from core.errors import NotFound
+
+Row = TypeVar("Row", bound=Model)
+
+
+def locked(rows: QuerySet[Row], **lookup: Any) -> Row:
+    """The row that `lookup` names, locked until the end of the transaction. Raises NotFound."""
+    row = rows.select_for_update().filter(**lookup).first()
+    if row is None:
+        raise NotFound
+    return row
 
 
 class DatabaseNow(Now):

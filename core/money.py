@@ -17,6 +17,8 @@ from core.errors import DomainError
 ZERO = Decimal(0)
 AMOUNT_LIMIT = Decimal(10) ** 11
 SIGNIFICANT_DIGITS = 15
+GROUP_SEPARATOR = "\u202f"
+"""Between groups of three digits where people read: a narrow space at which no line breaks."""
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,2000}(\.[0-9]{1,2000})?", re.ASCII)
 
 _EXACT = Context(prec=100)
@@ -138,6 +140,16 @@ def allocate(total: Decimal, weights: Sequence[Decimal], *, decimals: int) -> li
 def money_text(amount: Decimal, currency: str) -> str:
     """`amount` with the currency's own number of decimals: "2500.00" in ZAR, "2500" in JPY."""
     return f"{quantize(amount, decimals=minor_units(currency)):f}"
+
+
+def grouped_money(amount: Decimal, currency: str) -> str:
+    """`amount` as people read it: "22 837.90" in ZAR, "22 838" in JPY."""
+    return grouped_text(money_text(amount, currency))
+
+
+def grouped_text(number: str) -> str:
+    """A plain number with its groups of three digits set apart by ``GROUP_SEPARATOR``."""
+    return f"{Decimal(number):,f}".replace(",", GROUP_SEPARATOR)
 
 
 def plain_text(number: Decimal) -> str:

@@ -1,7 +1,7 @@
 """Invoices in the admin: the list, the draft's form, the issued document, and the buttons that its status allows."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -9,25 +9,101 @@ from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
 from django.utils.html import format_html
 
-from audit.admin import RecordedAdmin, conflict_context
+from accounts.admin import FoundedCompanyAdmin
+from audit.admin import CommandPage, RecordedAdmin
 from audit.selectors import TimelineEntry
-from core.admin import ScopedFilter, moment_text, refusal_of, require_page, require_permission
-from core.errors import DomainError, StaleVersion
-from core.money import money_text
+from core.admin import ReasonForm, ScopedFilter, VerbForm, refusal_of, require_page, require_permission
+from core.money import grouped_money
 from invoices.admin_forms import InvoiceForm, LineForm, LineFormSet, draft_values
-from invoices.lifecycle import Command, Status, allows, require_status
-from invoices.models import Invoice, InvoiceLine
-from invoices.selectors import invoice_documents_of, invoice_timeline, invoices_of
-from invoices.services import MAXIMUM_LINES, create_draft, delete_draft, issue_invoice, update_draft
+from invoices.lifecycle import Command, Status, WrongStatus, allows, require_status
+from invoices.models import Invoice, InvoiceLine, NumberSeries
+from invoices.selectors import explained, invoice_documents_of, invoice_timeline, invoices_of
+from invoices.services import (
+    MAXIMUM_LINES,
+    InvoiceWithoutLines,
+    cancel_invoice,
+    create_draft,
+    delete_draft,
+    issue_invoice,
+    require_cancellable,
+    set_next_number,
+    update_draft,
+)
+from parties.models import Company
 
 
-class VersionForm(forms.Form):
-    """The version that a button was pressed in."""
+class InvoicePage(CommandPage):
+    """A page on which one command about an invoice is given, with the document below."""
 
-    version = forms.IntegerField(min_value=1)
+    command: ClassVar[Command]
+
+    @classmethod
+    def rows(cls, user: Any) -> QuerySet[Invoice]:
+        """The invoices, with all that the document shows."""
+        return invoice_documents_of(user)
+
+    def require_possible(self) -> None:
+        """Raise WrongStatus unless the status takes the command."""
+        require_status(self.obj.status, self.command)
+
+    def context(self) -> dict[str, Any]:
+        """The document."""
+        return document_context(self.obj)
+
+
+class IssuePage(InvoicePage):
+    """The confirmation of an issue."""
+
+    name = "issue"
+    button = "Issue"
+    command = Command.ISSUE
+    permission = "invoices.issue_invoice"
+    template = "invoices/admin/issue.html"
+    is_primary = True
+
+    @property
+    def title(self) -> str:
+        """The question."""
+        return f"Issue {self.obj}?"
+
+    def require_possible(self) -> None:
+        """Raise WrongStatus or InvoiceWithoutLines."""
+        super().require_possible()
+        if not self.obj.lines.exists():
+            raise InvoiceWithoutLines
+
+    def give(self, values: dict[str, Any]) -> str:
+        """Issue the draft in the version that the page showed."""
+        issued = issue_invoice(actor=self.request.user, invoice_id=self.obj.pk, **values)
+        return f"Issued as {issued.number}."
+
+
+class CancelPage(InvoicePage):
+    """The confirmation of a cancellation, and its reason."""
+
+    name = "cancel"
+    button = "Cancel invoice"
+    command = Command.CANCEL
+    permission = "invoices.cancel_invoice"
+    template = "invoices/admin/cancel.html"
+    form_class = ReasonForm
+    is_dangerous = True
+
+    @property
+    def title(self) -> str:
+        """The question."""
+        return f"Cancel {self.obj}?"
+
+    def require_possible(self) -> None:
+        """Raise WrongStatus or HasEntries."""
+        require_cancellable(self.obj)
+
+    def give(self, values: dict[str, Any]) -> str:
+        """Cancel the invoice in the version that the page showed."""
+        cancelled = cancel_invoice(actor=self.request.user, invoice_id=self.obj.pk, **values)
+        return f"{cancelled} is cancelled."
 
 
 class LineInline(admin.TabularInline):
@@ -37,7 +113,15 @@ class LineInline(admin.TabularInline):
     form = LineForm
     formset = LineFormSet
     template = "invoices/admin/lines.html"
-    fields = ("description", "quantity", "unit_price", "vat_rate", "vat_category")
+    fields = (
+        "description",
+        "quantity",
+        "unit_price",
+        "discount_percent",
+        "discount_amount",
+        "vat_rate",
+        "vat_category",
+    )
     verbose_name = "line"
     max_num = MAXIMUM_LINES
     extra = 1
@@ -65,14 +149,22 @@ class LineInline(admin.TabularInline):
         return request.user.has_perm("invoices.view_invoiceline", obj)
 
 
-@admin.register(Invoice)
 class InvoiceAdmin(RecordedAdmin):
-    """The invoices of the reader's companies. A draft is a form; everything else is a document to read."""
+    """The invoices of the reader's companies. A draft is a form; everything else is a document to read.
+
+    Registered in the payments room, which adds what money does to an invoice.
+    """
 
     form = InvoiceForm
     inlines = (LineInline,)
+    command_pages = (IssuePage, CancelPage)
     change_form_template = "invoices/admin/change_form.html"
-    fields = ("customer", ("issue_date", "due_date"), ("currency", "prices_include_vat"))
+    fields = (
+        "customer",
+        ("issue_date", "due_date"),
+        ("currency", "prices_include_vat"),
+        ("discount_percent", "discount_amount"),
+    )
     autocomplete_fields = ("customer",)
     list_display = (
         "document",
@@ -90,15 +182,6 @@ class InvoiceAdmin(RecordedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         """The invoices of the reader's companies, newest first."""
         return invoices_of(request.user)
-
-    def get_urls(self) -> list[Any]:
-        """The admin's own addresses, and the one that issues."""
-        issue = path(
-            "<path:object_id>/issue/",
-            self.admin_site.admin_view(self.issue_view),
-            name="invoices_invoice_issue",
-        )
-        return [issue, *super().get_urls()]
 
     @admin.display(description="number", ordering="number")
     def document(self, invoice: Invoice) -> str:
@@ -142,10 +225,6 @@ class InvoiceAdmin(RecordedAdmin):
         """What happened to the invoice, its lines and its payments."""
         return invoice_timeline(obj)
 
-    def may(self, request: HttpRequest, command: Command, permission: str, invoice: Invoice) -> bool:
-        """Whether the status takes the command and the role carries it."""
-        return allows(invoice.status, command) and request.user.has_perm(permission, invoice)
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -153,75 +232,21 @@ class InvoiceAdmin(RecordedAdmin):
         if request.method == "POST":
             return super().change_view(request, object_id, form_url, extra_context)
         invoice = self.existing(request, unquote(object_id), invoice_documents_of(request.user))
-        if self.may(request, Command.EDIT, "invoices.change_invoice", invoice):
-            return super().change_view(request, object_id, form_url, self.buttons(request, invoice))
+        if allows(invoice.status, Command.EDIT) and self.has_change_permission(request, invoice):
+            return super().change_view(request, object_id, form_url, extra_context)
         require_page(self.has_view_permission(request, invoice))
-        context = self.document_context(request, invoice, title=str(invoice))
+        context = self.page_context(
+            request,
+            title=str(invoice),
+            buttons=self.buttons(request, invoice),
+            ledger=self.ledger(request, invoice),
+            **document_context(invoice),
+        )
         return TemplateResponse(request, "invoices/admin/document.html", context)
 
-    def buttons(self, request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
-        """The buttons that would succeed now for this reader, by address."""
-        issuable = self.may(request, Command.ISSUE, "invoices.issue_invoice", invoice) and invoice.lines.exists()
-        payable = self.may(request, Command.PAY, "payments.add_payment", invoice)
-        return {
-            "issue_url": reverse("admin:invoices_invoice_issue", args=[invoice.pk]) if issuable else "",
-            "payment_url": f"{reverse('admin:payments_payment_add')}?invoice={invoice.pk}" if payable else "",
-        }
-
-    def document_context(self, request: HttpRequest, invoice: Invoice, **values: Any) -> dict[str, Any]:
-        """What a page that shows the document needs."""
-        return self.page_context(
-            request,
-            invoice=invoice,
-            original=invoice,
-            payments=invoice.payments.all(),
-            **self.buttons(request, invoice),
-            **values,
-        )
-
-    def issue_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The confirmation of an issue, and the issue."""
-        invoice = self.existing(request, object_id, invoice_documents_of(request.user))
-        require_page(request.user.has_perm("invoices.issue_invoice", invoice))
-        if request.method != "POST":
-            if not allows(invoice.status, Command.ISSUE):
-                return self.not_possible(request, invoice, Command.ISSUE)
-            return self.issue_page(request, invoice)
-        try:
-            return self.issue(request, invoice)
-        except StaleVersion as refusal:
-            return self.issue_refused_as_stale(request, object_id, refusal)
-        except DomainError as refusal:
-            messages.error(request, refusal.detail)
-            return HttpResponseRedirect(self.change_url(invoice))
-
-    def issue(self, request: HttpRequest, invoice: Invoice) -> HttpResponse:
-        """Issue the invoice in the version that the confirmation showed."""
-        form = VersionForm(request.POST)
-        if not form.is_valid():
-            messages.error(request, "This page is incomplete: open it again, then repeat.")
-            return HttpResponseRedirect(self.change_url(invoice))
-        issued = issue_invoice(actor=request.user, invoice_id=invoice.pk, version=form.cleaned_data["version"])
-        messages.success(request, f"Issued as {issued.number}.")
-        return HttpResponseRedirect(self.change_url(issued))
-
-    def issue_refused_as_stale(self, request: HttpRequest, object_id: str, refusal: StaleVersion) -> HttpResponse:
-        """The confirmation of what the draft is now; or, where there is nothing to issue any more, the document."""
-        invoice = self.existing(request, object_id, invoice_documents_of(request.user))
-        if not allows(invoice.status, Command.ISSUE):
-            status = Status(invoice.status).label.lower()
-            when = moment_text(refusal.changed_at)
-            text = f"Nothing was done: {invoice} is {status} already. {refusal.changed_by} changed it at {when}."
-            messages.error(request, text)
-            return HttpResponseRedirect(self.change_url(invoice))
-        request.refusal = refusal
-        return self.issue_page(request, invoice)
-
-    def issue_page(self, request: HttpRequest, invoice: Invoice) -> HttpResponse:
-        """The confirmation."""
-        context = self.document_context(request, invoice, title=f"Issue {invoice}?")
-        context.update(conflict_context(request, invoice, self.timeline))
-        return TemplateResponse(request, "invoices/admin/issue.html", context)
+    def ledger(self, request: HttpRequest, invoice: Invoice) -> list[Any]:
+        """The rows of the table of payments: the payments room knows them."""
+        return []
 
     def create(self, request: HttpRequest, values: dict[str, Any], formsets: Sequence[Any]) -> Model:
         """The new draft, of the company that the customer belongs to."""
@@ -249,21 +274,72 @@ class InvoiceAdmin(RecordedAdmin):
         if request.method != "POST":
             invoice = self.existing(request, unquote(object_id))
             require_page(self.has_delete_permission(request, invoice))
-            if not allows(invoice.status, Command.DELETE):
-                return self.not_possible(request, invoice, Command.DELETE)
+            try:
+                require_status(invoice.status, Command.DELETE)
+            except WrongStatus as refusal:
+                messages.error(request, refusal.detail)
+                return HttpResponseRedirect(self.change_url(invoice))
         return super().delete_view(request, object_id, extra_context)
-
-    def not_possible(self, request: HttpRequest, invoice: Invoice, command: Command) -> HttpResponse:
-        """Back to the document, with the reason why its status does not take the command."""
-        try:
-            require_status(invoice.status, command)
-        except DomainError as refusal:
-            messages.error(request, refusal.detail)
-        return HttpResponseRedirect(self.change_url(invoice))
 
     def erase(self, request: HttpRequest, obj: Invoice, version: int | None) -> None:
         """Delete a draft and its lines."""
         delete_draft(actor=request.user, invoice_id=obj.pk, version=version)
+
+
+class SeriesForm(VerbForm):
+    """From which number on a year is numbered."""
+
+    year = forms.IntegerField(help_text="The year of the issue dates.")
+    next_value = forms.IntegerField(
+        label="Next number", help_text="Possible until the year has its first number; 42 gives INV-2026-000042."
+    )
+
+
+class SeriesPage(CommandPage):
+    """The form that sets the start of a number series."""
+
+    name = "numbers"
+    button = "Set next number"
+    permission = "parties.change_company"
+    form_class = SeriesForm
+
+    @property
+    def title(self) -> str:
+        """What the form does."""
+        return f"Next invoice number of {self.obj}"
+
+    def initial(self) -> dict[str, Any]:
+        """This year."""
+        return {"year": self.obj.today().year}
+
+    def give(self, values: dict[str, Any]) -> str:
+        """Set the number; the company itself does not change."""
+        series = set_next_number(
+            actor=self.request.user, company=self.obj, year=values["year"], next_value=values["next_value"]
+        )
+        return f"The next number of {series.year} is {next_number_text(series)}."
+
+
+@admin.register(Company)
+class NumberingCompanyAdmin(FoundedCompanyAdmin):
+    """Companies with the numbers that their invoices get next."""
+
+    command_pages = (*FoundedCompanyAdmin.command_pages, SeriesPage)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """What has a page of its own."""
+        return () if obj is None else (*super().get_readonly_fields(request, obj), "next_numbers")
+
+    @admin.display(description="next numbers")
+    def next_numbers(self, company: Company) -> str:
+        """The next number of each year that has a series, the latest first."""
+        series = NumberSeries.objects.filter(company=company).order_by("-year")
+        return ", ".join(next_number_text(row) for row in series) or "from 1 in each year"
+
+
+def next_number_text(series: NumberSeries) -> str:
+    """The number that the next invoice of the year gets."""
+    return f"{series}-{series.next_value:06d}"
 
 
 def amount_cell(invoice: Invoice, amount: Any) -> str:
@@ -271,8 +347,19 @@ def amount_cell(invoice: Invoice, amount: Any) -> str:
     return format_html(
         '<span class="amount"><span class="currency">{}</span> {}</span>',
         invoice.currency,
-        money_text(amount, invoice.currency),
+        grouped_money(amount, invoice.currency),
     )
+
+
+def document_context(invoice: Invoice) -> dict[str, Any]:
+    """What the templates of a document need, with how its totals come about."""
+    discounted = any(line.discount_percent or line.discount_amount for line in invoice.lines.all())
+    return {
+        "invoice": invoice,
+        "has_line_discounts": discounted,
+        "explanation": explained(invoice),
+        "is_cancelled": invoice.status == Status.CANCELLED,
+    }
 
 
 def lines_of(formsets: Sequence[LineFormSet]) -> list[Any]:

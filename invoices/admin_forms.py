@@ -1,6 +1,7 @@
 """The forms of the admin's invoice page: the draft, and its lines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -9,22 +10,33 @@ from django.forms.formsets import DELETION_FIELD_NAME
 
 from core.admin import CommandForm, ExactField, refusal_text
 from core.errors import DomainError
-from core.money import currency_codes
+from core.money import ZERO, currency_codes
 from invoices.models import InvoiceLine
 from invoices.services import Item
 from invoices.totals import VatCategory
 from parties.models import Company
 
 FORM_NAMES = {"qty": "quantity"}
+DISCOUNT_FIELDS = ("discount_percent", "discount_amount")
 
 
 class InvoiceForm(CommandForm):
     """What is typed about a draft. What is left empty on a new one takes the company's default."""
 
     currency = forms.ChoiceField(choices=[("", "The company's own"), *((code, code) for code in currency_codes())])
+    discount_percent = ExactField(
+        decimals=4, required=False, label="Discount, %", help_text="Of the whole document. 10 is 10 %."
+    )
+    discount_amount = ExactField(
+        decimals=4,
+        required=False,
+        label="Discount, amount",
+        help_text="Instead of a percentage. Gross where prices include VAT.",
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        leave_zero_discounts_empty(self)
         if self.instance.pk is None:
             for name, default in (
                 ("issue_date", "Today, where left empty."),
@@ -43,6 +55,8 @@ class LineForm(forms.ModelForm):
     description = forms.CharField(max_length=1000, widget=forms.TextInput(attrs={"class": "description"}))
     quantity = ExactField(decimals=6)
     unit_price = ExactField(decimals=6)
+    discount_percent = ExactField(decimals=4, required=False, label="Discount, %")
+    discount_amount = ExactField(decimals=4, required=False, label="Discount, amount")
     vat_rate = ExactField(decimals=4, required=False, label="VAT rate", help_text="0.15 is 15 %. Empty: the company's.")
     vat_category = forms.ChoiceField(
         required=False,
@@ -53,10 +67,19 @@ class LineForm(forms.ModelForm):
 
     class Meta:
         model = InvoiceLine
-        fields = ("description", "quantity", "unit_price", "vat_rate", "vat_category")
+        fields = (
+            "description",
+            "quantity",
+            "unit_price",
+            "discount_percent",
+            "discount_amount",
+            "vat_rate",
+            "vat_category",
+        )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        leave_zero_discounts_empty(self)
         line = self.instance
         if line.pk is not None and line.vat_category == category_by_rate(line, line.invoice.company):
             self.initial["vat_category"] = ""
@@ -124,6 +147,7 @@ class LineFormSet(forms.BaseInlineFormSet):
             vat_rate=typed["vat_rate"],
             vat_category=typed["vat_category"] or None,
             id=typed["id"] if typed["id"] in self.stored_lines else None,
+            **discount_of(typed),
         )
 
     @property
@@ -148,4 +172,15 @@ def category_by_rate(line: InvoiceLine, company: Company) -> str:
 def draft_values(invoice_values: dict[str, Any]) -> dict[str, Any]:
     """What the services of drafts take of the form: the customer by id."""
     values = dict(invoice_values)
-    return {"customer_id": values.pop("customer").pk, **values}
+    return {"customer_id": values.pop("customer").pk, **values, **discount_of(values)}
+
+
+def discount_of(values: Mapping[str, Any]) -> dict[str, Decimal]:
+    """The discount that was typed; what is left empty is none."""
+    return {name: values[name] or ZERO for name in DISCOUNT_FIELDS}
+
+
+def leave_zero_discounts_empty(form: forms.BaseForm) -> None:
+    """No discount is an empty field, not a zero."""
+    for name in DISCOUNT_FIELDS:
+        form.initial[name] = form.initial.get(name) or None

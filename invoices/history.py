@@ -64,9 +64,9 @@ def _document(invoice: Invoice, row: Any) -> Invoice:
     then.company = invoice.company
     then.customer = next(iter(_as_of(Customer, row.change_id, id=then.customer_id)), invoice.customer)
     lines = sorted(_as_of(InvoiceLine, row.change_id, invoice_id=invoice.pk), key=lambda line: (line.position, line.pk))
-    payments = [entry for entry in invoice.payments.all() if entry.change_id <= row.change_id]  # type: ignore[attr-defined]
+    payments = [entry for entry in invoice.payments.all() if entry.change_id <= row.change_id]
     for entry in payments:
-        entry.actions = Actions([], {})
+        entry.actions = Actions([], {})  # type: ignore[attr-defined]
     then._prefetched_objects_cache = {"lines": lines, "payments": payments}  # type: ignore[attr-defined]
     then.actions = Actions([], {})  # type: ignore[attr-defined]
     return then

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Round
 
-from audit.guards import FrozenSince, FrozenWith, Guard
+from audit.guards import FrozenSince, FrozenWith, Guard, OnlyRises
 from audit.models import Recorded, RecordedHistory
 from core.database import DatabaseNow
 from core.model_fields import (
@@ -70,6 +70,8 @@ class Invoice(Recorded):
                 "created_at",
             ),
         ),
+        FrozenSince("cancelled_at", ("issued_at",), message="a cancelled document stays cancelled"),
+        OnlyRises("entry_count", message="entries are never taken back"),
     )
     api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber"}
 
@@ -150,6 +152,7 @@ class Invoice(Recorded):
             _discount_constraint("invoice_discount_possible"),
             within_limit(
                 "invoice_amounts_limited",
+                "discount_amount",
                 "lines_total",
                 "discount_total",
                 "subtotal",
@@ -166,11 +169,18 @@ class Invoice(Recorded):
                 )
                 | (
                     Q(status="Cancelled", cancelled_at__isnull=False, paid=0, credited=0, entry_count=0)
-                    & (Q(number=None, issued_at=None) | Q(number__isnull=False, issued_at__isnull=False))
+                    & (
+                        Q(number=None, issued_at=None, seller__isnull=True, buyer__isnull=True)
+                        | (
+                            Q(number__isnull=False, issued_at__isnull=False)
+                            & Q(seller__isnull=False, buyer__isnull=False)
+                        )
+                    )
                 )
                 | (
                     Q(number__isnull=False, issued_at__isnull=False, cancelled_at=None)
                     & Q(seller__isnull=False, buyer__isnull=False)
+                    & (Q(paid=0) | Q(entry_count__gt=0))
                     & (
                         Q(status="Issued", paid=0, credited=0, outstanding__gt=0)
                         | (Q(status="PartiallyPaid", outstanding__gt=0) & (Q(paid__gt=0) | Q(credited__gt=0)))
@@ -273,7 +283,8 @@ class InvoiceLine(Recorded):
                 violation_error_message="A quantity is above zero.",
             ),
             models.CheckConstraint(
-                condition=Q(unit_price__gte=0, line_total__gte=0, taxable_amount__gte=0, vat_amount__gte=0),
+                condition=Q(unit_price__gte=0, line_total__gte=0, taxable_amount__gte=0, vat_amount__gte=0)
+                & Q(line_gross__gte=0),
                 name="line_amounts_not_negative",
                 violation_error_code="negative_amount",
                 violation_error_message="Amounts are not negative.",
@@ -286,7 +297,9 @@ class InvoiceLine(Recorded):
                 violation_error_message="Category S has a rate above 0 and at most 1, all others have rate 0.",
             ),
             _discount_constraint("line_discount_possible"),
-            within_limit("line_amounts_limited", "discount_amount", "line_total", "taxable_amount", "vat_amount"),
+            within_limit(
+                "line_amounts_limited", "discount_amount", "line_total", "line_gross", "taxable_amount", "vat_amount"
+            ),
             within_limit("line_prices_limited", "quantity", "unit_price", bound=PRICE_BOUND),
         ]
 

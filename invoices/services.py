@@ -34,7 +34,7 @@ from invoices.totals import (
     line_amount,
 )
 from parties.models import Company, Customer
-from parties.services import create_customer, require_open_period
+from parties.services import create_customer, hold_company, require_open_period
 
 MAXIMUM_LINES = 1_000
 RATE_DECIMALS = 4
@@ -152,13 +152,13 @@ class Item:
 def lock_invoice(invoice_id: int) -> Invoice:
     """The invoice, locked until the end of the transaction: the first lock of every command on it.
 
-    Only what never changes on an invoice is joined: PostgreSQL checks the joins again, with the rows as they were
-    before the wait, and a join on `change` or `customer` would lose the row to whoever was faster.
+    Its company is held as it is now, so that the period lock does not move meanwhile. Nothing is joined: who waits for
+    a lock is given the row as it is then, but its joins as they were before, and loses the row where they differ.
     """
-    invoices = Invoice.objects.select_for_update(of=("self",)).select_related("company")
-    invoice = invoices.filter(pk=invoice_id).first()
+    invoice = Invoice.objects.select_for_update().filter(pk=invoice_id).first()
     if invoice is None:
         raise InvoiceNotFound
+    invoice.company = hold_company(invoice.company_id)
     return invoice
 
 
@@ -266,9 +266,9 @@ def update_draft(
         due_date = due_date or invoice.due_date
         _require_dates(issue_date, due_date)
         currency = invoice.currency if currency is None else currency
-        discount = invoice.terms.discount
-        if discount_percent is not None or discount_amount is not None:
-            discount = _checked_discount(discount_percent or ZERO, discount_amount or ZERO, currency)
+        if discount_percent is None and discount_amount is None:
+            discount_percent, discount_amount = invoice.discount_percent, invoice.discount_amount
+        discount = _checked_discount(discount_percent or ZERO, discount_amount or ZERO, currency)
         inclusive = invoice.prices_include_vat if prices_include_vat is None else prices_include_vat
         terms = Terms(currency, inclusive, invoice.company.vat_rounding, discount)
         stored = {line.pk: line for line in invoice.lines.all()}
@@ -339,15 +339,20 @@ def cancel_invoice(*, actor: Actor, invoice_id: int, reason: str = "", version: 
     with transaction.atomic():
         invoice = lock_invoice(invoice_id)
         require_version(invoice, version)
-        if invoice.entry_count:
-            raise HasEntries
-        require_status(invoice.status, Command.CANCEL)
+        require_cancellable(invoice)
         require_open_period(invoice.company, invoice.company.today())
         if invoice.issued_at:
             require_open_period(invoice.company, invoice.issue_date)
         with recording(actor=actor, action="invoice.cancelled", company_id=invoice.company_id, reason=reason) as change:
             write_version(invoice, change=change, status=Status.CANCELLED, cancelled_at=change.at)
     return invoice
+
+
+def require_cancellable(invoice: Invoice) -> None:
+    """Raise HasEntries where money was ever recorded, WrongStatus where the status takes no cancellation."""
+    if invoice.entry_count:
+        raise HasEntries
+    require_status(invoice.status, Command.CANCEL)
 
 
 def set_next_number(*, actor: Actor, company: Company, year: int, next_value: int) -> NumberSeries:
@@ -360,7 +365,7 @@ def set_next_number(*, actor: Actor, company: Company, year: int, next_value: in
         NumberSeries.objects.get_or_create(company=company, year=year)
         series = NumberSeries.objects.select_for_update().get(company=company, year=year)
         if series.next_value != series.first_value:
-            raise SeriesInUse
+            raise SeriesInUse(field="year")
         series.first_value = series.next_value = next_value
         with recording(actor=actor, action="series.start_set", company_id=company.pk, reason=f"{series}: {next_value}"):
             series.save(update_fields=["first_value", "next_value"])

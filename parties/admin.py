@@ -6,14 +6,22 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminDateWidget
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from audit.admin import RecordedAdmin
-from core.admin import CommandForm, ExactField, ScopedFilter, companies_where, require_permission
+from audit.admin import CommandPage, RecordedAdmin
+from core.admin import CommandForm, ExactField, ReasonForm, ScopedFilter, companies_where, require_permission
 from core.money import currency_codes
 from parties.models import Company, Customer
-from parties.services import create_company, create_customer, delete_customer, update_company, update_customer
+from parties.services import (
+    create_company,
+    create_customer,
+    delete_customer,
+    move_period_lock,
+    update_company,
+    update_customer,
+)
 
 CONTACT = ("Contact", {"fields": ("email", "phone")})
 ADDRESS = ("Address", {"fields": ("address_line_1", "address_line_2", "city", "postal_code", "country_code")})
@@ -28,19 +36,74 @@ class CompanyForm(CommandForm):
     )
 
 
+class LockForm(ReasonForm):
+    """Up to which day the books are closed, and why."""
+
+    locked_through = forms.DateField(
+        label="Books closed up to",
+        required=False,
+        widget=AdminDateWidget,
+        help_text="Nothing is issued, cancelled, paid, refunded or reversed with a date up to it. Empty: all is open.",
+    )
+
+    field_order = ("locked_through", "reason")
+
+
+class LockPage(CommandPage):
+    """The form that moves the period lock."""
+
+    name = "lock"
+    button = "Move period lock"
+    permission = "parties.change_company"
+    form_class = LockForm
+
+    @property
+    def title(self) -> str:
+        """What the form does."""
+        return f"Period lock of {self.obj}"
+
+    def initial(self) -> dict[str, Any]:
+        """The lock as it is."""
+        return {"locked_through": self.obj.locked_through}
+
+    def give(self, values: dict[str, Any]) -> str:
+        """Move the lock."""
+        company = move_period_lock(actor=self.request.user, company_id=self.obj.pk, **values)
+        return f"The books of {company} are {books_text(company)}."
+
+
+def books_text(company: Company) -> str:
+    """Whether the books are closed, and up to when."""
+    return f"closed up to {company.locked_through}" if company.locked_through else "open"
+
+
 class CompanyAdmin(RecordedAdmin):
-    """The companies of the reader. Registered in the accounts room, which makes a founder their own company's Admin."""
+    """The companies of the reader. The rooms above add who founds one, and its numbers; the last registers it."""
 
     form = CompanyForm
     company_path = "id"
     list_display = ("name", "currency", "vat_number", "time_zone", "city")
     search_fields = ("name", "vat_number")
-    fieldsets = (
-        (None, {"fields": ("name", "vat_number", "registration_number")}),
-        ("Billing", {"fields": ("currency", "time_zone", "default_vat_rate", "payment_days")}),
-        CONTACT,
-        ADDRESS,
-    )
+    command_pages = (LockPage,)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What a company is; once there is one, also the state of its books."""
+        billing = ("currency", "time_zone", "default_vat_rate", "vat_rounding", "payment_days")
+        return (
+            (None, {"fields": ("name", "vat_number", "registration_number")}),
+            ("Billing", {"fields": (*billing, *self.get_readonly_fields(request, obj))}),
+            CONTACT,
+            ADDRESS,
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """What has a page of its own."""
+        return () if obj is None else ("books",)
+
+    @admin.display(description="books")
+    def books(self, company: Company) -> str:
+        """Whether the books are closed, and up to when."""
+        return books_text(company)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: a company's books stay."""

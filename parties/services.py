@@ -1,6 +1,6 @@
 """The verbs of companies and customers.
 
-Errors: PartyInvalid, PeriodLocked, CustomerInUse, UnknownCurrency, StaleVersion.
+Errors: NotFound, PartyInvalid, PeriodLocked, CustomerInUse, UnknownCurrency, StaleVersion.
 """
 
 import zoneinfo
@@ -11,11 +11,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import ProtectedError
 
 from audit.actors import Actor
 from audit.services import recording, require_version, write_version
+from core.database import locked
 from core.errors import DomainError
 from core.model_fields import AMOUNT_DECIMALS
 from core.money import exact, minor_units
@@ -52,7 +53,10 @@ CUSTOMER_FIELDS = frozenset({"archived", "external_id", "metadata"})
 
 
 def create_company(*, actor: Actor, name: str, currency: str, **details: Any) -> Company:
-    """A new company. `details` are columns of Company."""
+    """A new company. `details` are columns of Company.
+
+    Its journal entry names no company: the company's own id is not known before it is made.
+    """
     values = _clean_company({"name": name, "currency": currency, **details})
     with transaction.atomic(), recording(actor=actor, action="company.created") as change:
         return Company.objects.create(**values, change=change)
@@ -62,7 +66,7 @@ def update_company(*, actor: Actor, company_id: int, version: int | None = None,
     """The company with `details` changed."""
     values = _clean_company(details)
     with transaction.atomic():
-        company = Company.objects.select_for_update().get(pk=company_id)
+        company = locked(Company.objects.all(), pk=company_id)
         require_version(company, version)
         with recording(actor=actor, action="company.updated", company_id=company.pk) as change:
             write_version(company, change=change, **values)
@@ -77,17 +81,24 @@ def move_period_lock(
     if not reason:
         raise PartyInvalid("Say why the lock moves.", field="reason")
     with transaction.atomic():
-        company = Company.objects.select_for_update().get(pk=company_id)
+        company = locked(Company.objects.all(), pk=company_id)
         require_version(company, version)
         with recording(actor=actor, action="company.period_lock_moved", company_id=company.pk, reason=reason) as change:
             write_version(company, change=change, locked_through=locked_through)
     return company
 
 
-def require_open_period(company: Company, day: date) -> None:
-    """Raise PeriodLocked where the books of `company` are closed on `day`."""
+def hold_company(company_id: int) -> Company:
+    """The company as it is now, which nobody changes before the transaction ends. Many may hold it at once."""
+    if connection.vendor == "sqlite":  # a writer is alone there
+        return Company.objects.get(pk=company_id)
+    return Company.objects.raw("SELECT * FROM parties_company WHERE id = %s FOR SHARE", [company_id])[0]
+
+
+def require_open_period(company: Company, day: date, *, field: str | None = None) -> None:
+    """Raise PeriodLocked (about `field`, where a person gave the day) if the books of `company` are closed on `day`."""
     if company.locked_through is not None and day <= company.locked_through:
-        raise PeriodLocked(f"The books are closed up to {company.locked_through}; {day} is not after it.")
+        raise PeriodLocked(f"The books are closed up to {company.locked_through}; {day} is not after it.", field=field)
 
 
 def create_customer(*, actor: Actor, company: Company, name: str, **details: Any) -> Customer:
@@ -101,7 +112,7 @@ def update_customer(*, actor: Actor, customer_id: int, version: int | None = Non
     """The customer with `details` changed. Issued documents keep the details they were issued with."""
     values = _clean_customer(details)
     with transaction.atomic():
-        customer = Customer.objects.select_for_update().get(pk=customer_id)
+        customer = locked(Customer.objects.all(), pk=customer_id)
         require_version(customer, version)
         with recording(actor=actor, action="customer.updated", company_id=customer.company_id) as change:
             write_version(customer, change=change, **values)
@@ -111,7 +122,7 @@ def update_customer(*, actor: Actor, customer_id: int, version: int | None = Non
 def delete_customer(*, actor: Actor, customer_id: int, version: int | None = None) -> None:
     """Delete a customer that no document names. Raises CustomerInUse otherwise."""
     with transaction.atomic():
-        customer = Customer.objects.select_for_update().get(pk=customer_id)
+        customer = locked(Customer.objects.all(), pk=customer_id)
         require_version(customer, version)
         with recording(actor=actor, action="customer.deleted", company_id=customer.company_id):
             try:

@@ -1,53 +1,273 @@
-"""The ledger in the admin: entries to read, and the form that applies a payment to an invoice."""
+"""The ledger in the admin: entries to read, and the pages that pay, refund and reverse."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AdminDateWidget
-from django.db.models import Model
+from django.contrib.admin.widgets import AdminDateWidget, AdminTextInputWidget
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
-from audit.admin import RecordedAdmin
+from audit.admin import CommandPage, RecordedAdmin
 from audit.selectors import TimelineEntry
-from core.admin import CommandForm, ExactField, ScopedFilter, require_page
-from core.errors import DomainError
+from core.admin import ExactField, MomentFilter, ReasonForm, ScopedFilter, VerbForm, require_page
 from core.model_fields import AMOUNT_DECIMALS
-from core.money import money_text
+from core.money import grouped_money, money_text
+from invoices.admin import CancelPage, InvoiceAdmin, IssuePage
 from invoices.lifecycle import Command, Status, require_status
 from invoices.models import Invoice
-from invoices.selectors import invoice_timeline, invoices_of
+from invoices.selectors import invoice_documents_of, invoice_timeline
+from payments.ledger import Kind, Method, left_of
 from payments.models import Payment
-from payments.services import apply_payment
+from payments.selectors import payments_of
+from payments.services import apply_payment, refund_payment, reverse_payment, reversible_amount
 
 
-class PaymentForm(CommandForm):
-    """What is typed about a payment. The version is the invoice's."""
+class EntryForm(VerbForm):
+    """What is typed about any entry. The version is the invoice's."""
 
     constraint_fields: ClassVar[dict[str, str]] = {"duplicate_reference": "reference"}
 
-    amount = ExactField(decimals=AMOUNT_DECIMALS)
+    reference = forms.CharField(
+        max_length=200, required=False, widget=AdminTextInputWidget, help_text="As on the bank statement."
+    )
     paid_at = forms.DateField(
         label="Paid on", widget=AdminDateWidget, help_text="The day the money moved, where the company is."
     )
 
+
+class PaymentForm(EntryForm):
+    """What is typed about a payment."""
+
+    amount = ExactField(decimals=AMOUNT_DECIMALS)
+    method = forms.ChoiceField(choices=Method.choices, initial=Method.EFT)
+
+    field_order = ("amount", "method", "reference", "paid_at")
+
+
+class ReversalForm(EntryForm, ReasonForm):
+    """What is typed about a reversal."""
+
+    field_order = ("reason", "reference", "paid_at")
+
+
+class RefundForm(EntryForm, ReasonForm):
+    """What is typed about a refund of the payments that have something left."""
+
+    amount = ExactField(decimals=AMOUNT_DECIMALS)
+    payment_id = forms.TypedChoiceField(
+        label="Payment",
+        required=False,
+        coerce=int,
+        empty_value=None,
+        help_text="Left open: the newest payments first, until the amount is reached.",
+    )
+    method = forms.ChoiceField(choices=[("", "The way it came"), *Method.choices], required=False)
+
+    field_order = ("amount", "payment_id", "method", "reference", "paid_at", "reason")
+
+    def __init__(self, *args: Any, payments: Sequence["LedgerRow"], **options: Any) -> None:
+        super().__init__(*args, **options)
+        choices = [(row.entry.pk, row.description) for row in payments]
+        self.fields["payment_id"].choices = [("", "The newest"), *choices]
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """An entry as the invoice shows it: the payment that it undoes, or what is left of it, and its buttons."""
+
+    entry: Payment
+    undoes: Payment | None
+    left: Decimal
+    buttons: Sequence[CommandPage] = ()
+
     @property
-    def needs_version(self) -> bool:
-        """Always: an entry is only ever added, to an invoice that others may be paying too."""
-        return True
+    def description(self) -> str:
+        """A payment among others: when, how, how much is left of how much, and its reference."""
+        entry = self.entry
+        day = timezone.localtime(entry.paid_at, entry.company.zone).date()
+        amount, left = (grouped_money(sum_, entry.currency) for sum_ in (entry.amount, self.left))
+        reference = f" ({entry.reference})" if entry.reference else ""
+        return f"{day} {entry.get_method_display()}: {left} left of {entry.currency} {amount}{reference}"
+
+
+def ledger_of(invoice: Invoice) -> list[LedgerRow]:
+    """The entries of an invoice, newest first."""
+    entries = list(invoice.payments.all())
+    by_id = {entry.pk: entry for entry in entries}
+    left = left_of(entries)
+    for entry in entries:
+        entry.company = invoice.company
+    return [LedgerRow(entry, by_id.get(entry.reverses_id), left[entry.pk]) for entry in entries]
+
+
+class LedgerPage(CommandPage):
+    """A page that adds entries to the ledger of an invoice."""
+
+    command: ClassVar[Command]
+    template = "payments/admin/ledger_page.html"
+
+    @classmethod
+    def rows(cls, user: Any) -> QuerySet[Any]:
+        """The invoices, with their entries."""
+        return invoice_documents_of(user)
+
+    @property
+    def invoice(self) -> Invoice:
+        """The invoice whose ledger it is."""
+        return self.obj
+
+    @property
+    def subject(self) -> Invoice:
+        """The invoice: it is what somebody else may have paid meanwhile."""
+        return self.invoice
+
+    def require_possible(self) -> None:
+        """Raise WrongStatus unless the status takes the command."""
+        require_status(self.invoice.status, self.command)
+
+    def initial(self) -> dict[str, Any]:
+        """Paid today."""
+        return {"paid_at": self.invoice.company.today()}
+
+    def timeline(self, subject: Invoice) -> list[TimelineEntry]:
+        """What happened to the invoice, its entries included."""
+        return invoice_timeline(subject)
+
+    def context(self) -> dict[str, Any]:
+        """The invoice, for the facts above the form."""
+        return {"invoice": self.invoice}
+
+    def moment(self, day: date) -> date | None:
+        """When money went back: a day as it was typed, or now where that is today (never before a payment of today)."""
+        return None if day == self.invoice.company.today() else day
+
+    def outcome(self, invoice: Invoice) -> str:
+        """Where the invoice stands after the command."""
+        status = Status(invoice.status).label.lower()
+        return f"{invoice} is {status}, {money_of(invoice, invoice.still_owed)} outstanding."
+
+
+class PayPage(LedgerPage):
+    """The form that applies a payment."""
+
+    name = "pay"
+    button = "Apply payment"
+    command = Command.PAY
+    permission = "payments.add_payment"
+    form_class = PaymentForm
+    is_primary = True
+
+    @property
+    def address(self) -> str:
+        """The address at which the admin adds a payment."""
+        return f"{reverse('admin:payments_payment_add')}?invoice={self.obj.pk}"
+
+    @property
+    def title(self) -> str:
+        """What the form does."""
+        return f"Apply payment to {self.invoice}"
+
+    def initial(self) -> dict[str, Any]:
+        """All that is outstanding, paid today."""
+        return {"amount": money_text(self.invoice.still_owed, self.invoice.currency), **super().initial()}
+
+    def give(self, values: dict[str, Any]) -> str:
+        """Book the payment and settle the invoice by it."""
+        payment = apply_payment(actor=self.request.user, invoice_id=self.invoice.pk, **values)
+        return f"Payment of {money_of(self.invoice, payment.amount)} applied: {self.outcome(payment.invoice)}"
+
+
+class RefundPage(LedgerPage):
+    """The form that gives money back."""
+
+    name = "refund"
+    button = "Refund"
+    command = Command.REFUND
+    permission = "payments.refund_payment"
+    form_class = RefundForm
+
+    def form_options(self) -> dict[str, Any]:
+        """The payments that have something left."""
+        return {"payments": [row for row in ledger_of(self.invoice) if row.entry.kind == Kind.PAYMENT and row.left]}
+
+    def give(self, values: dict[str, Any]) -> str:
+        """Book the refund, of the payment chosen or of the newest."""
+        values |= {"method": values["method"] or None, "paid_at": self.moment(values["paid_at"])}
+        refunds = refund_payment(actor=self.request.user, invoice_id=self.invoice.pk, **values)
+        total = money_of(self.invoice, -sum(refund.amount for refund in refunds))
+        return f"{total} refunded: {self.outcome(refunds[0].invoice)}"
+
+
+class ReversePage(LedgerPage):
+    """The form that undoes what is left of a payment."""
+
+    name = "reverse"
+    button = "Reverse"
+    command = Command.REVERSE
+    permission = "payments.reverse_payment"
+    form_class = ReversalForm
+    is_dangerous = True
+
+    @classmethod
+    def rows(cls, user: Any) -> QuerySet[Any]:
+        """The entries, each with its invoice."""
+        invoices = Prefetch("invoice", queryset=invoice_documents_of(user))
+        return payments_of(user).prefetch_related(invoices)
+
+    @property
+    def invoice(self) -> Invoice:
+        """The payment's invoice."""
+        return self.obj.invoice
+
+    @property
+    def title(self) -> str:
+        """The question."""
+        return f"Reverse payment of {money_of(self.invoice, self.obj.amount)}?"
+
+    def require_possible(self) -> None:
+        """Raise NotReversible or AlreadyReversed."""
+        reversible_amount(self.obj, list(self.invoice.payments.all()))
+
+    def context(self) -> dict[str, Any]:
+        """The payment too, and what of it is undone."""
+        row = next(row for row in ledger_of(self.invoice) if row.entry.pk == self.obj.pk)
+        return {**super().context(), "reversed": row}
+
+    def give(self, values: dict[str, Any]) -> str:
+        """Book the reversal."""
+        values["paid_at"] = self.moment(values["paid_at"])
+        reversal = reverse_payment(
+            actor=self.request.user, invoice_id=self.invoice.pk, payment_id=self.obj.pk, **values
+        )
+        return f"{money_of(self.invoice, -reversal.amount)} reversed: {self.outcome(reversal.invoice)}"
+
+
+@admin.register(Invoice)
+class PaidInvoiceAdmin(InvoiceAdmin):
+    """Invoices with their payments, and the buttons that move money."""
+
+    command_pages = (IssuePage, PayPage, RefundPage, CancelPage)
+
+    def ledger(self, request: HttpRequest, invoice: Invoice) -> list[LedgerRow]:
+        """The entries, each with the button that reverses it where that is possible now."""
+        payments = self.admin_site.get_model_admin(Payment)
+        return [replace(row, buttons=payments.buttons(request, row.entry)) for row in ledger_of(invoice)]
 
 
 @admin.register(Payment)
 class PaymentAdmin(RecordedAdmin):
     """The entries of the reader's companies, newest first. They are added, never changed, never deleted."""
 
-    form = PaymentForm
-    change_form_template = "payments/admin/change_form.html"
+    command_pages = (ReversePage,)
     list_display = ("paid_on", "invoice", "kind", "amount_cell", "method", "reference", "company")
-    list_filter = ("kind", "method", ("company", ScopedFilter), "paid_at")
+    list_filter = ("kind", "method", ("company", ScopedFilter), ("paid_at", MomentFilter))
     list_select_related = ("invoice", "company")
     search_fields = ("reference", "invoice__number", "invoice__customer_name")
     ordering = ("-id",)
@@ -64,12 +284,12 @@ class PaymentAdmin(RecordedAdmin):
     )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """The form of a new payment, or all that there is to read of an entry."""
-        return ("amount", "method", "reference", "paid_at") if obj is None else self.document_fields
+        """All that there is to read of an entry."""
+        return self.document_fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """An entry is only read."""
-        return () if obj is None else self.document_fields
+        return self.document_fields
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: corrections are new entries."""
@@ -87,7 +307,7 @@ class PaymentAdmin(RecordedAdmin):
     @admin.display(description="amount", ordering="amount")
     def amount_cell(self, payment: Payment) -> str:
         """Currency and figures."""
-        return f"{payment.currency} {money_text(payment.amount, payment.currency)}"
+        return f"{payment.currency} {grouped_money(payment.amount, payment.currency)}"
 
     @admin.display(description="captured")
     def captured(self, payment: Payment) -> str:
@@ -102,48 +322,10 @@ class PaymentAdmin(RecordedAdmin):
         if "invoice" not in request.GET:
             messages.info(request, "Open the invoice that was paid, then choose Apply payment.")
             return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
-        invoice = self.paid_invoice(request)
-        require_page(request.user.has_perm("payments.add_payment", invoice))
-        if request.method != "POST":
-            try:
-                require_status(invoice.status, Command.PAY)
-            except DomainError as refusal:
-                messages.error(request, refusal.detail)
-                return HttpResponseRedirect(self.change_url(invoice))
-        context = {"invoice": invoice, "title": f"Apply payment to {invoice}", **(extra_context or {})}
-        return super().add_view(request, form_url, context)
+        invoice = self.existing(request, request.GET["invoice"], PayPage.rows(request.user))
+        return PayPage(self, request, invoice).respond()
 
-    def paid_invoice(self, request: HttpRequest) -> Invoice:
-        """The invoice that the address names, or 404."""
-        return self.existing(request, request.GET["invoice"], invoices_of(request.user))
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """All that is outstanding, paid today."""
-        invoice = self.paid_invoice(request)
-        return {
-            "amount": money_text(invoice.still_owed, invoice.currency),
-            "paid_at": invoice.company.today(),
-            "version": invoice.version,
-        }
-
-    def versioned_object(self, request: HttpRequest, obj: Any) -> Any:
-        """The invoice: it is what somebody else may have paid meanwhile."""
-        return obj if obj is not None else self.paid_invoice(request)
-
-    def timeline_of_subject(self, subject: Any) -> list[TimelineEntry]:
-        """What happened to the invoice, payments included."""
-        return invoice_timeline(subject) if isinstance(subject, Invoice) else self.timeline(subject)
-
-    def create(self, request: HttpRequest, values: dict[str, Any], formsets: Sequence[Any]) -> Model:
-        """The entry, and the invoice settled by it."""
-        return apply_payment(actor=request.user, invoice_id=self.paid_invoice(request).pk, **values)
-
-    def response_add(self, request: HttpRequest, obj: Payment, post_url_continue: str | None = None) -> HttpResponse:
-        """Back to the invoice, with what came of it."""
-        invoice = obj.invoice
-        status = Status(invoice.status).label.lower()
-        paid, rest = (
-            f"{invoice.currency} {money_text(sum_, invoice.currency)}" for sum_ in (obj.amount, invoice.still_owed)
-        )
-        messages.success(request, f"Payment of {paid} applied: {invoice} is {status}, {rest} outstanding.")
-        return HttpResponseRedirect(self.change_url(invoice))
+def money_of(invoice: Invoice, amount: Decimal) -> str:
+    """An amount in the invoice's currency, in a sentence."""
+    return f"{invoice.currency} {grouped_money(amount, invoice.currency)}"

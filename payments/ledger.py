@@ -1,8 +1,10 @@
 """The words of the ledger, and how a refund falls on payments. No ORM."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
 from django.db.models import TextChoices
 
@@ -33,6 +35,22 @@ class Share:
 
     payment_id: int
     amount: Decimal
+
+
+class Entry(Protocol):
+    """The part of an entry that says what it moves."""
+
+    pk: int
+    reverses_id: int | None
+    amount: Decimal
+
+
+def left_of(entries: Iterable[Entry]) -> dict[int, Decimal]:
+    """What refunds and reversals have left of each payment among the entries of an invoice, by its id."""
+    left: dict[int, Decimal] = defaultdict(lambda: ZERO)
+    for entry in entries:
+        left[entry.pk if entry.reverses_id is None else entry.reverses_id] += entry.amount
+    return left
 
 
 def spread_refund(amount: Decimal, left: Iterable[Share]) -> list[Share]:

@@ -12,6 +12,8 @@ from invoices.models import Invoice
 from parties.models import Company
 from payments.ledger import Kind, Method
 
+REFERENCE_KEY_LENGTH = 400
+
 
 class Payment(Recorded):
     """An entry of an invoice's ledger; what is paid is the sum of its entries. Corrections are new entries.
@@ -29,7 +31,7 @@ class Payment(Recorded):
     currency = models.CharField(max_length=3)
     method = models.CharField(max_length=6, choices=Method, default=Method.EFT)
     reference = models.CharField(max_length=200, blank=True)
-    reference_key = models.CharField(max_length=400, null=True, editable=False)
+    reference_key = models.CharField(max_length=REFERENCE_KEY_LENGTH, null=True, editable=False)
     paid_at = models.DateTimeField()
     reverses = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="undone_by")
     refund_group = models.ForeignKey(

@@ -5,7 +5,6 @@ NotReversible, AlreadyReversed, PaidInFuture, PaidBeforePayment, PeriodLocked, P
 AmountInvalid, AmountTooPrecise, AmountTooLarge, and duplicate_reference from the constraint of that name.
 """
 
-from collections import defaultdict
 from datetime import date, datetime, time
 from decimal import Decimal
 
@@ -17,14 +16,14 @@ from audit.models import Change
 from audit.services import recording, require_version
 from core.errors import DomainError, NotFound
 from core.money import ZERO, exact, minor_units
-from core.text import clean_text, comparison_key
+from core.text import TextInvalid, clean_text, comparison_key
 from invoices.lifecycle import Command, require_status
 from invoices.models import Invoice
 from invoices.services import EARLIEST_DATE, PaymentExceedsOutstanding, lock_invoice, settle_invoice
 from parties.models import Company
 from parties.services import require_open_period
-from payments.ledger import Kind, Method, Share, spread_refund
-from payments.models import Payment
+from payments.ledger import Kind, Method, Share, left_of, spread_refund
+from payments.models import REFERENCE_KEY_LENGTH, Payment
 
 
 class PaymentNotFound(NotFound):
@@ -135,7 +134,7 @@ def refund_payment(
         amount = _positive_amount(amount, invoice)
         entries = list(invoice.payments.order_by("-id"))
         payments = _refundable(entries, payment_id)
-        left = _left_of(entries)
+        left = left_of(entries)
         if amount > sum((left[payment.pk] for payment in payments), ZERO):
             raise RefundExceedsPaid(field="amount")
         _require_method(method or Method.EFT)
@@ -186,7 +185,7 @@ def reverse_payment(
         if payment is None:
             raise PaymentNotFound
         require_version(invoice, version)
-        left = _reversible_amount(payment, entries)
+        left = reversible_amount(payment, entries)
         moment = _moment(paid_at, invoice.company)
         _require_not_before(moment, payment)
         with recording(actor=actor, action="payment.reversed", company_id=invoice.company_id, reason=reason) as change:
@@ -205,6 +204,18 @@ def reverse_payment(
     return reversal
 
 
+def reversible_amount(payment: Payment, entries: list[Payment]) -> Decimal:
+    """What a reversal of `payment` takes back, given its invoice's entries. Raises NotReversible, AlreadyReversed."""
+    if payment.kind != Kind.PAYMENT:
+        raise NotReversible("Only payments are reversed, not refunds or reversals.")
+    if any(entry.kind == Kind.REVERSAL and entry.reverses_id == payment.pk for entry in entries):
+        raise AlreadyReversed
+    left = left_of(entries)[payment.pk]
+    if left <= 0:
+        raise NotReversible("Nothing of this payment is left: it is wholly refunded.")
+    return left
+
+
 def _insert_entry(
     invoice: Invoice,
     change: Change,
@@ -218,7 +229,7 @@ def _insert_entry(
     refund_group: Payment | None = None,
     reason: str = "",
 ) -> Payment:
-    require_open_period(invoice.company, paid_at.astimezone(invoice.company.zone).date())
+    require_open_period(invoice.company, paid_at.astimezone(invoice.company.zone).date(), field="paid_at")
     return Payment.objects.create(
         company_id=invoice.company_id,
         invoice=invoice,
@@ -227,7 +238,7 @@ def _insert_entry(
         currency=invoice.currency,
         method=method,
         reference=reference,
-        reference_key=comparison_key(reference) or None,
+        reference_key=_reference_key(reference),
         paid_at=paid_at,
         reverses=reverses,
         refund_group=refund_group,
@@ -236,12 +247,12 @@ def _insert_entry(
     )
 
 
-def _left_of(entries: list[Payment]) -> dict[int, Decimal]:
-    """What refunds and reversals have left of each payment among the entries of an invoice."""
-    left: dict[int, Decimal] = defaultdict(lambda: ZERO)
-    for entry in entries:
-        left[entry.pk if entry.reverses_id is None else entry.reverses_id] += entry.amount
-    return left
+def _reference_key(reference: str) -> str | None:
+    """The reference as it is compared. Some characters stand for many there, so that it can outgrow its column."""
+    key = comparison_key(reference)
+    if len(key) > REFERENCE_KEY_LENGTH:
+        raise TextInvalid("This reference is too long as it is compared.", field="reference")
+    return key or None
 
 
 def _refundable(entries: list[Payment], payment_id: int | None) -> list[Payment]:
@@ -255,18 +266,6 @@ def _refundable(entries: list[Payment], payment_id: int | None) -> list[Payment]
     if named.kind != Kind.PAYMENT:
         raise PaymentInvalid("Only payments are refunded, not refunds or reversals.", field="payment_id")
     return [named]
-
-
-def _reversible_amount(payment: Payment, entries: list[Payment]) -> Decimal:
-    """What a reversal of `payment` takes back. Raises NotReversible."""
-    if payment.kind != Kind.PAYMENT:
-        raise NotReversible("Only payments are reversed, not refunds or reversals.")
-    if any(entry.kind == Kind.REVERSAL and entry.reverses_id == payment.pk for entry in entries):
-        raise AlreadyReversed
-    left = _left_of(entries)[payment.pk]
-    if left <= 0:
-        raise NotReversible("Nothing of this payment is left: it is wholly refunded.")
-    return left
 
 
 def _positive_amount(amount: Decimal, invoice: Invoice) -> Decimal:

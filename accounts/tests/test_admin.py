@@ -5,11 +5,11 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from accounts.models import Membership, User
-from accounts.services import change_password, grant_role, revoke_role, update_user
+from accounts.services import LastAdmin, change_password, grant_role, revoke_role, update_user
 from accounts.tests.factories import PASSWORD, add_role, make_user
 from audit.actors import SYSTEM
 from audit.models import Change
-from core.errors import StaleVersion
+from core.errors import NotFound, StaleVersion
 from parties.models import Company
 from parties.tests.factories import make_company
 
@@ -340,3 +340,84 @@ def test_groups_are_not_edited() -> None:
     client = signed_in(superuser())
 
     assert client.get("/admin/auth/group/").status_code == 404
+
+
+def test_a_full_name_is_trimmed_and_free_of_control_characters(company: Company, admin: User) -> None:
+    user = make_user("Finance", company, full_name=" Thandi ")
+    address = f"{USERS}{user.pk}/change/"
+
+    refused = signed_in(admin).post(address, {"version": 1, "full_name": "a\x07b", "is_active": "on"})
+    signed_in(admin).post(address, {"version": 1, "full_name": "  Thandi  Nkosi ", "is_active": "on"})
+
+    assert user.full_name == "Thandi"
+    assert "The character U+0007 is not possible" in str(refused.context["adminform"].form.errors["full_name"])
+    user.refresh_from_db()
+    assert user.full_name == "Thandi  Nkosi"
+
+
+def test_the_last_active_admin_stays(company: Company, admin: User) -> None:
+    # given: a second Admin who is not active
+    idle = make_user("Admin", company)
+    update_user(actor=SYSTEM, user_id=idle.pk, is_active=False)
+    role = Membership.objects.get(user=admin)
+    client = signed_in(admin)
+    expected = "admin@example.test is the last active Admin of Acme: make somebody else Admin first."
+
+    deactivated = client.post(f"{USERS}{admin.pk}/change/", {"version": 1, "full_name": "A"})
+    demoted = client.post(f"{ROLES}{role.pk}/change/", {"version": 1, "role": "Viewer"})
+    revoked = client.post(f"{ROLES}{role.pk}/delete/", {"post": "yes", "version": "1"}, follow=True)
+
+    assert expected in deactivated.context["adminform"].form.errors["is_active"]
+    assert expected in demoted.context["adminform"].form.errors["role"]
+    assert f"Not deleted. {expected}" in revoked.content.decode()
+    admin.refresh_from_db()
+    assert (admin.is_active, admin.version, User.objects.get(pk=admin.pk).roles) == (True, 1, {"Admin"})
+
+
+def test_an_admin_leaves_once_there_is_another(company: Company, admin: User) -> None:
+    make_user("Admin", company)
+
+    response = signed_in(admin).post(f"{USERS}{admin.pk}/change/", {"version": 1, "full_name": "A"})
+
+    admin.refresh_from_db()
+    assert (response.status_code, admin.is_active) == (302, False)
+
+
+def test_an_admin_of_two_companies_stays_for_the_one_that_has_no_other(company: Company, admin: User) -> None:
+    second = make_company(name="Second")
+    make_user("Admin", company)
+    add_role(admin, second, "Admin")
+
+    with pytest.raises(LastAdmin, match="last active Admin of Second"):
+        update_user(actor=SYSTEM, user_id=admin.pk, is_active=False)
+    revoke_role(actor=SYSTEM, user=admin, company=company)
+
+    assert User.objects.get(pk=admin.pk).roles_by_company == {second.pk: "Admin"}
+
+
+def test_what_is_done_to_a_user_of_one_company_stands_in_its_journal(company: Company) -> None:
+    user, shared = make_user("Finance", company), add_role(make_user("Finance", company), make_company(), "Viewer")
+
+    for somebody in (user, shared):
+        update_user(actor=SYSTEM, user_id=somebody.pk, full_name="Renamed")
+        change_password(actor=SYSTEM, user=somebody, password=NEW_PASSWORD)
+
+    entries = Change.objects.filter(action__in=["user.updated", "user.password_changed"]).order_by("id")
+    assert [(entry.action, entry.company_id) for entry in entries] == [
+        ("user.updated", company.pk),
+        ("user.password_changed", company.pk),
+        ("user.updated", None),
+        ("user.password_changed", None),
+    ]
+
+
+def test_a_user_or_role_that_is_gone_is_not_found(company: Company) -> None:
+    user = make_user("Finance", company)
+    revoke_role(actor=SYSTEM, user=user, company=company)
+
+    with pytest.raises(NotFound):
+        revoke_role(actor=SYSTEM, user=user, company=company)
+    with pytest.raises(NotFound):
+        update_user(actor=SYSTEM, user_id=user.pk + 1000, full_name="X")
+    with pytest.raises(NotFound):
+        change_password(actor=SYSTEM, user=User(pk=user.pk + 1000, email="x@example.test"), password=NEW_PASSWORD)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import DatabaseError, connection
+from django.db.models import Model
 
 from audit.actors import SYSTEM
 from audit.models import Change, Recorded, history_model
@@ -77,3 +78,18 @@ def versions_of(row: Recorded) -> list[tuple[int, str]]:
     """(version, kind) of each history row of an object, the oldest first."""
     history = history_model(type(row)).objects.filter(id=row.pk).order_by("version")
     return list(history.values_list("version", "history_type"))
+
+
+@contextmanager
+def without_constraint(model: type[Model], name: str) -> Iterator[None]:
+    """The constraint does not hold in the block. The table is emptied before it is put back (PostgreSQL only)."""
+    constraint = next(constraint for constraint in model._meta.constraints if constraint.name == name)
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(model, constraint)
+    try:
+        yield
+    finally:
+        with without_triggers():
+            execute(f"TRUNCATE {model._meta.db_table} CASCADE")
+        with connection.schema_editor() as editor:
+            editor.add_constraint(model, constraint)

@@ -106,7 +106,9 @@ def test_the_journal_filters_and_finds() -> None:
     assert found("company=999999") == []
     assert found("company=%27") == []
     tomorrow = (timezone.now() + timedelta(days=1)).date()
-    assert found(f"at__gte={tomorrow}T00:00:00Z") == []
+    for moment in (tomorrow, f"{tomorrow}T00:00", f"{tomorrow}T00:00:00Z"):
+        assert found(f"at__gte={moment}") == []
+    assert found(f"at__lt={tomorrow}&q=year+end") == ["period.locked"]
 
 
 def test_an_entry_shows_all_that_was_changed_under_it() -> None:

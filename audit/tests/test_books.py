@@ -179,7 +179,7 @@ def a_number_is_skipped(invoice: Invoice) -> None:
     Invoice.objects.update(number=invoice.number[:-1] + "2")
 
 
-@tampering("NumberSeries {series} INV-{year}: company {company}: the next number is 7, 1 are given")
+@tampering("NumberSeries {series} INV-{year}: company {company}: the next number is 7, after the last comes 2")
 def a_series_is_moved(invoice: Invoice) -> None:
     NumberSeries.objects.update(next_value=7)
 
@@ -210,11 +210,11 @@ def test_a_gap_in_the_numbers_is_found_once(invoice: Invoice) -> None:
     with without_triggers():
         Invoice.objects.filter(pk=lost.pk).update(number=None, status="Draft", issued_at=None, seller=None, buyer=None)
     # then
-    gaps = [message for message in found() if "series" in message or "given" in message]
+    gaps = [message for message in found() if "series" in message or "next number" in message]
     year = invoice.issue_date.year
     assert [gap.split(": ", 1)[1] for gap in gaps] == [
         "is in the place of number 2 of its series",
-        f"company {invoice.company_id}: the next number is 4, 2 are given",
+        f"company {invoice.company_id}: the next number is 4, after the last comes 3",
     ]
     assert f"INV-{year}-000003" in gaps[0]
 

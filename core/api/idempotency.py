@@ -71,7 +71,8 @@ def once(request: Request, company_id: int, command: Callable[[], Response]) -> 
 
 
 def _rows(request: Request, company_id: int, key: str) -> QuerySet[IdempotencyKey]:
-    return IdempotencyKey.objects.filter(user_id=request.user.pk, company_id=company_id, key=key)
+    user_id: Any = request.user.pk
+    return IdempotencyKey.objects.filter(user_id=user_id, company_id=company_id, key=key)
 
 
 def _claim(request: Request, company_id: int, key: str) -> bool:

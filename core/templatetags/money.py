@@ -1,18 +1,24 @@
-"""Money and numbers in templates, as exact text."""
+"""Money and numbers in templates, as exact text that people read."""
 
 from decimal import Decimal
 
 from django import template
 
-from core.money import minor_units, money_text, plain_text
+from core.money import grouped_money, grouped_text, minor_units, plain_text
 
 register = template.Library()
 
 
 @register.filter
 def money(amount: Decimal, currency: str) -> str:
-    """The amount with the decimals of its currency: "2500.00" in ZAR, "2500" in JPY."""
-    return money_text(amount, currency)
+    """The amount with the decimals of its currency, groups of digits set apart: "2 500.00" in ZAR, "2 500" in JPY."""
+    return grouped_money(amount, currency)
+
+
+@register.filter
+def grouped(number: str) -> str:
+    """A plain number with its groups of digits set apart."""
+    return grouped_text(number)
 
 
 @register.filter
@@ -31,4 +37,5 @@ def percent(rate: Decimal) -> str:
 def price(number: Decimal, currency: str) -> str:
     """A unit price: with the decimals of its currency, or with all that it has where those are more."""
     exponent = Decimal(plain_text(number)).as_tuple().exponent
-    return plain_text(number) if -int(exponent) > minor_units(currency) else money_text(number, currency)
+    finer = -int(exponent) > minor_units(currency)
+    return grouped_text(plain_text(number)) if finer else grouped_money(number, currency)

@@ -14,6 +14,8 @@ from core.money import (
     allocate,
     currency_codes,
     exact,
+    grouped_money,
+    grouped_text,
     minor_units,
     money_text,
     plain_text,
@@ -113,6 +115,19 @@ def test_amounts_are_shown_with_the_decimals_of_their_currency():
 
     assert texts == ["2500.00", "2500", "2500.000"]
     assert [plain_text(Decimal(text)) for text in ("0.1500", "100", "0.000", "1E+3")] == ["0.15", "100", "0", "1000"]
+
+
+def test_people_read_groups_of_three_digits():
+    cases = [("22837.9", "ZAR"), ("999.99", "ZAR"), ("-1234567.5", "ZAR"), ("-0.5", "ZAR"), ("1000", "JPY")]
+
+    assert [grouped_money(Decimal(amount), currency) for amount, currency in cases] == [
+        "22\u202f837.90",
+        "999.99",
+        "-1\u202f234\u202f567.50",
+        "-0.50",
+        "1\u202f000",
+    ]
+    assert grouped_text("12345.678900") == "12\u202f345.678900"
 
 
 @pytest.mark.parametrize("currency", ["XXX", "zar", "", "ZZZ", "XAU"])

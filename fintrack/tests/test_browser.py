@@ -10,7 +10,7 @@ import pytest
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, make_user
 from invoices.models import Invoice
-from invoices.tests.factories import make_draft, make_item
+from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.models import Company
 from parties.tests.factories import make_company, make_customer
 
@@ -168,3 +168,80 @@ def test_a_telephone_scrolls_down_and_never_sideways(sign_in: Callable[..., Any]
     for address in ("/admin/invoices/invoice/add/", f"/admin/invoices/invoice/{invoice.pk}/change/"):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_paid_refunded_reversed_and_another_one_cancelled(sign_in: Callable[..., Any], company: Company) -> None:
+    make_issued(company, make_item("19859.04", description="Catering"), make_item("100"))
+    other = make_issued(company, make_item("100"))
+    page = sign_in(make_user("Finance", company, email="fin@acme.test"))
+    invoice = Invoice.objects.exclude(pk=other.pk).get()
+    address = f"/admin/invoices/invoice/{invoice.pk}/change/"
+
+    # Paid in full.
+    page.goto(address)
+    page.click("text=Apply payment…")
+    assert page.input_value("#id_amount") == "22952.90"
+    page.fill("#id_reference", "EFT 1")
+    page.click("input[value='Apply payment']")
+    assert "is paid, ZAR 0.00 outstanding." in page.inner_text(".messagelist")
+    assert page.locator("text=Cancel invoice…").count() == 0
+
+    # Part of it is refunded: a click too early says what is missing and keeps what was typed.
+    page.click("text=Refund…")
+    page.fill("#id_amount", "952.90")
+    page.select_option("#id_payment_id", index=1)
+    page.click("input[value='Refund']")
+    assert "This field is required." in page.inner_text(".field-reason")
+    assert page.input_value("#id_amount") == "952.90"
+    page.fill("#id_reason", "Two trays came back")
+    page.click("input[value='Refund']")
+    assert "ZAR 952.90 refunded" in page.inner_text(".messagelist")
+    rows = page.locator("section.payments tbody tr")
+    assert rows.count() == 2
+    assert "Two trays came back" in rows.nth(0).inner_text()
+    assert "22\u202f000.00 of it is left" in rows.nth(1).inner_text()
+
+    # The rest is reversed; the whole amount is outstanding again.
+    rows.nth(1).locator("text=Reverse…").click()
+    assert "ZAR 22\u202f000.00" in page.inner_text("form.confirm")
+    page.fill("#id_reason", "The bank took it back")
+    page.click("input[value='Reverse']")
+    assert "22\u202f952.90" in panel(page)
+    assert page.locator("section.payments tr.undoing").count() == 2
+    assert page.locator("text=Reverse…").count() == 0
+
+    # The amount column is wholly on the screen.
+    box = page.locator("section.payments td.number").first.bounding_box()
+    visible = page.evaluate("document.querySelector('section.payments .scroll').getBoundingClientRect().right")
+    assert box["x"] + box["width"] <= visible
+
+    # Another one is cancelled.
+    page.goto(f"/admin/invoices/invoice/{other.pk}/change/")
+    page.click("text=Cancel invoice…")
+    page.fill("#id_reason", "Sent twice")
+    page.click("input[value='Cancel invoice']")
+    assert "is cancelled." in page.inner_text(".messagelist")
+    assert "Sent twice" in panel(page)
+    other.refresh_from_db()
+    invoice.refresh_from_db()
+    assert (other.status, invoice.status, invoice.paid) == ("Cancelled", "Issued", 0)
+
+
+@pytest.mark.postgresql
+def test_two_clicks_on_save_make_one_draft(sign_in: Callable[..., Any], company: Company) -> None:
+    make_customer(company, name="Blue Lagoon")
+    page = sign_in(make_user("Finance", company))
+    page.goto("/admin/invoices/invoice/add/")
+    choose_customer(page, "Blue Lagoon")
+    type_line(page, 0, "Consulting", "2", "100")
+
+    # Both clicks send the form before the first reply comes.
+    page.evaluate(
+        """() => {
+            const form = document.querySelector('#invoice_form');
+            const send = () => fetch(form.action, {method: 'POST', body: new FormData(form)});
+            return Promise.all([send(), send()]);
+        }"""
+    )
+
+    assert Invoice.objects.count() == 1

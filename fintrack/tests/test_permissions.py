@@ -96,7 +96,12 @@ def api_routes() -> dict[str, Any]:
 
 def endpoints() -> set[tuple[str, str]]:
     """Every route and method that the program answers."""
-    return {(name, method.upper()) for name, callback in api_routes().items() for method in callback.actions}
+    return {
+        (name, method.upper())
+        for name, callback in api_routes().items()
+        for method in callback.actions
+        if method != "head"
+    }
 
 
 @dataclass(frozen=True)

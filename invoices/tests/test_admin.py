@@ -8,12 +8,14 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.tests.factories import add_role, make_user
+from audit.actors import SYSTEM
 from audit.models import Change
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.services import Item, delete_draft, issue_invoice, update_draft
 from invoices.tests.factories import make_draft, make_issued, make_item
-from parties.services import update_customer
+from parties.services import move_period_lock, update_customer
 from parties.tests.factories import make_company, make_customer
+from payments.services import apply_payment, reverse_payment
 
 pytestmark = pytest.mark.django_db
 
@@ -306,7 +308,7 @@ def test_a_second_click_on_issue_does_nothing_and_says_so() -> None:
 
     text = " ".join(str(message) for message in response.context["messages"])
     invoice.refresh_from_db()
-    assert "Nothing was done: INV-2026-000001 is issued already. quick@example.test changed it at " in text
+    assert "Nothing was done. Only drafts can be issued; this invoice is issued. quick@example.test changed it" in text
     assert invoice.version == 2
     assert Change.objects.filter(action="invoice.issued").count() == 1
 
@@ -526,7 +528,7 @@ def test_a_senseless_address_is_no_error(query: str) -> None:
 def test_a_senseless_id_is_not_found(object_id: str) -> None:
     client = signed_in(make_user("Finance"))
 
-    for page in ("change", "history", "delete", "issue"):
+    for page in ("change", "history", "delete", "issue", "cancel", "refund"):
         assert client.get(f"{LIST}{object_id}/{page}/").status_code == 404
 
 
@@ -588,3 +590,344 @@ def test_the_history_tells_who_changed_what_lines_included() -> None:
     assert ("unitPrice", "100", "110") in newest.changes[1].values
     assert "dueDate" not in [name for name, _, _ in newest.changes[0].values]
     assert oldest.entry.command == "invoice.created"
+
+
+def cancel_url(invoice: Invoice) -> str:
+    return reverse("admin:invoices_invoice_cancel", args=[invoice.pk])
+
+
+def test_an_issued_invoice_is_cancelled_for_a_reason_and_keeps_its_number() -> None:
+    company = make_company()
+    invoice = make_issued(company, issue_date=date(2026, 3, 1))
+    client = signed_in(make_user("Finance", company, email="fin@example.test"))
+
+    asked = client.get(cancel_url(invoice)).content.decode()
+    response = client.post(cancel_url(invoice), {"version": 2, "reason": "Sent twice"}, follow=True)
+
+    page = response.content.decode()
+    invoice.refresh_from_db()
+    assert "It keeps its number and stays in the books as cancelled" in asked
+    assert 'name="version" value="2"' in asked
+    assert response.redirect_chain == [(change_url(invoice), 302)]
+    assert "INV-2026-000001 is cancelled." in page
+    assert (invoice.status, invoice.number, invoice.version) == ("Cancelled", "INV-2026-000001", 3)
+    assert (invoice.change.actor, invoice.change.reason) == ("fin@example.test", "Sent twice")
+    # the document says who cancelled it and why, and offers nothing more
+    assert "UTC by fin@example.test" in page
+    assert "Sent twice" in page
+    assert response.context["buttons"] == []
+
+
+def test_a_draft_is_cancelled_without_a_number() -> None:
+    company = make_company()
+    draft = make_draft(company)
+    client = signed_in(make_user("Finance", company))
+
+    opened = client.get(change_url(draft)).content.decode()
+    asked = client.get(cancel_url(draft)).content.decode()
+    client.post(cancel_url(draft), {"version": 1, "reason": "Not wanted"})
+
+    draft.refresh_from_db()
+    assert cancel_url(draft) in opened
+    assert "without a number, and is not edited or issued any more" in asked
+    assert (draft.status, draft.number) == ("Cancelled", None)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"reason": " "}, "This field is required."),
+        ({"reason": "a" * 1001}, "Ensure this value has at most 1000 characters"),
+        ({"reason": "a\x07b"}, "The character U+0007 is not possible in a text."),
+        ({"version": ""}, "This page is incomplete: open it again, then repeat."),
+    ],
+)
+def test_a_cancellation_that_is_not_complete_says_why(values: dict[str, str], sentence: str) -> None:
+    company = make_company()
+    invoice = make_issued(company)
+
+    response = signed_in(make_user("Finance", company)).post(
+        cancel_url(invoice), {"version": 2, "reason": "Sent twice", **values}
+    )
+
+    invoice.refresh_from_db()
+    shown = response.context["adminform"].form
+    assert sentence in response.content.decode()
+    assert shown["reason"].value() == values.get("reason", "Sent twice")
+    assert invoice.status == "Issued"
+
+
+def test_a_second_click_on_cancel_does_nothing_and_says_so() -> None:
+    company = make_company()
+    invoice = make_issued(company)
+    client = signed_in(make_user("Finance", company, email="quick@example.test"))
+
+    client.post(cancel_url(invoice), {"version": 2, "reason": "Sent twice"})
+    response = client.post(cancel_url(invoice), {"version": 2, "reason": "Sent twice"}, follow=True)
+
+    text = " ".join(str(message) for message in response.context["messages"])
+    assert "can be cancelled; this invoice is cancelled. quick@example.test changed it at " in text
+    assert Change.objects.filter(action="invoice.cancelled").count() == 1
+
+
+def test_a_draft_changed_meanwhile_is_shown_again_before_it_is_cancelled() -> None:
+    company = make_company()
+    invoice = make_draft(company)
+    rival = make_user("Finance", company, email="rival@example.test")
+    update_draft(actor=rival, invoice_id=invoice.pk, items=[make_item("999")])
+    client = signed_in(make_user("Finance", company))
+
+    response = client.post(cancel_url(invoice), {"version": 1, "reason": "Not wanted"})
+
+    page = response.content.decode()
+    assert "rival@example.test changed this at " in page
+    assert "Not wanted" in page
+    assert 'name="version" value="2"' in page
+    assert client.post(cancel_url(invoice), {"version": 2, "reason": "Not wanted"}).status_code == 302
+    invoice.refresh_from_db()
+    assert invoice.status == "Cancelled"
+
+
+def test_what_was_paid_once_or_closed_is_not_cancelled() -> None:
+    company = make_company()
+    paid, closed = make_issued(company), make_issued(company)
+    payment = apply_payment(actor=SYSTEM, invoice_id=paid.pk, amount=Decimal(5))
+    reverse_payment(actor=SYSTEM, invoice_id=paid.pk, payment_id=payment.pk)
+    move_period_lock(actor=SYSTEM, company_id=company.pk, locked_through=company.today(), reason="Year end")
+    client = signed_in(make_user("Finance", company))
+
+    opened = client.get(cancel_url(paid), follow=True)
+    refused = client.post(cancel_url(paid), {"version": 4, "reason": "Oops"})
+    locked = client.post(cancel_url(closed), {"version": 2, "reason": "Oops"})
+
+    for page in (opened, refused):
+        assert "Payments were recorded on this invoice, so it cannot be cancelled" in page.content.decode()
+    assert "The books are closed up to " in locked.content.decode()
+    assert not Invoice.objects.filter(status="Cancelled").exists()
+
+
+def test_cancelling_needs_the_role_and_the_company() -> None:
+    company = make_company()
+    invoice, foreign = make_issued(company), make_issued(make_company())
+    for role in ("Viewer", "Auditor"):
+        client = signed_in(make_user(role, company))
+        assert client.get(cancel_url(invoice)).status_code == 403
+        assert client.post(cancel_url(invoice), {"version": 2, "reason": "x"}).status_code == 403
+
+    stranger = signed_in(make_user("Finance", company))
+    assert stranger.get(cancel_url(foreign)).status_code == 404
+    assert stranger.post(cancel_url(foreign), {"version": 2, "reason": "x"}).status_code == 404
+    assert not Invoice.objects.filter(status="Cancelled").exists()
+
+
+def test_discounts_are_typed_kept_and_taken_away_again() -> None:
+    company = make_company()
+    client = signed_in(make_user("Finance", company))
+
+    # given: 100 less 10 %, and 50 less 5; 13.50 off the document
+    client.post(
+        ADD,
+        typed(
+            line("100", discount_percent="10"),
+            line("50", discount_amount="5"),
+            customer=make_customer(company).pk,
+            discount_amount="13.50",
+        ),
+    )
+    invoice = Invoice.objects.get()
+    first = (invoice.lines_total, invoice.discount_total, invoice.subtotal, invoice.vat_total, invoice.total)
+    page = client.get(change_url(invoice))
+    form, (inline,) = page.context["adminform"].form, page.context["inline_admin_formsets"]
+    shown = [[row[name].value() for name in ("discount_percent", "discount_amount")] for row in inline.formset.forms]
+
+    # when: the document gets a percentage in place of the amount, and the first line none
+    changed = form_of(invoice, discount_percent="2.5", discount_amount="")
+    client.post(change_url(invoice), changed | {"lines-1-discount_amount": "5"})
+
+    invoice.refresh_from_db()
+    assert first == (135, Decimal("13.50"), Decimal("121.50"), Decimal("18.23"), Decimal("139.73"))
+    assert [form[name].value() for name in ("discount_percent", "discount_amount")] == [None, "13.5"]
+    assert shown == [["10", None], [None, "5"], [None, None]]
+    assert (invoice.discount_percent, invoice.discount_amount) == (Decimal("2.5"), 0)
+    assert [(row.discount_percent, row.discount_amount) for row in invoice.lines.all()] == [(0, 0), (0, 5)]
+    assert (invoice.lines_total, invoice.discount_total) == (145, Decimal("3.63"))
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "sentence"),
+    [
+        ({"discount_percent": "101"}, "discount_percent", "A percentage runs from 0 to 100: 10 is 10 %."),
+        ({"discount_percent": "-1"}, "discount_percent", "A percentage runs from 0 to 100: 10 is 10 %."),
+        ({"discount_percent": "ten"}, "discount_percent", "Give a plain decimal number"),
+        ({"discount_amount": "-1"}, "discount_amount", "A discount is not negative."),
+        ({"discount_amount": "0.001"}, "discount_amount", "At most 2 decimals are possible here"),
+        ({"discount_amount": "100.01"}, "discount_amount", "The discount is more than the line"),
+        (
+            {"discount_amount": "1", "discount_percent": "1"},
+            "discount_amount",
+            "A discount is a percentage or an amount, not both.",
+        ),
+    ],
+)
+def test_a_discount_that_cannot_be_given_says_why_beside_its_field(
+    values: dict[str, str], field: str, sentence: str
+) -> None:
+    company = make_company()
+    client = signed_in(make_user("Finance", company))
+    customer = make_customer(company).pk
+
+    of_the_document = client.post(ADD, typed(line("100"), customer=customer, **values))
+    of_the_line = client.post(ADD, typed(line("100", **values), customer=customer))
+
+    form = of_the_document.context["adminform"].form
+    (inline,) = of_the_line.context["inline_admin_formsets"]
+    assert sentence in str(form.errors[field])
+    assert sentence in str(inline.formset.errors[0][field])
+    for typed_into in (form, inline.formset.forms[0]):
+        assert {name: typed_into[name].value() for name in values} == values
+    assert not Invoice.objects.exists()
+
+
+def test_a_document_shows_its_discounts_and_how_it_was_worked_out() -> None:
+    company = make_company()
+    invoice = make_issued(
+        company,
+        make_item("1000", "2", discount_percent=Decimal(10)),
+        make_item("50", vat_rate="0.1", discount_amount=Decimal(5)),
+        discount_percent=Decimal(4),
+    )
+
+    page = signed_in(make_user("Viewer", company)).get(change_url(invoice)).content.decode()
+
+    # 1 800.00 + 45.00, less 4 % = 73.80: 1 728.00 at 15 % and 43.20 at 10 %
+    for cell in (
+        '<td class="number">10 %</td>',
+        '<td class="number">5.00</td>',
+        "<dd>1\u202f845.00</dd>",
+        "<dt>Discount 4 %</dt><dd>-73.80</dd>",
+        "<dd>1\u202f771.20</dd>",
+        '<td class="number">1\u202f728.00</td><td class="number">259.20</td>',
+        '<td class="number">43.20</td><td class="number">4.32</td>',
+        "<dd>263.52</dd>",
+        "<dd>2\u202f034.72</dd>",
+        "How this was worked out",
+        "VAT is rounded once per rate of the document, half up; VAT comes on top of the prices.",
+        "2 x 1000 - 10 %",
+        "4 % of 1845",
+        "1728 x 0.15",
+        "1\u202f771.20 + 263.52",
+    ):
+        assert cell in page
+    assert "Gross" not in page
+
+
+def test_a_document_whose_prices_include_vat_shows_net_and_gross() -> None:
+    company = make_company(vat_rounding="line")
+    invoice = make_issued(company, make_item("115"), prices_include_vat=True)
+
+    page = signed_in(make_user("Viewer", company)).get(change_url(invoice)).content.decode()
+
+    assert '<td class="number">100.00</td><td class="number">115.00</td>' in page
+    assert '<th scope="col" class="number">Gross</th>' in page
+    assert '<th scope="col" class="number">Discount</th>' not in page
+    assert "VAT is rounded on each line, half up; prices include VAT, which is taken out of them." in page
+    assert "115 x 0.15 / 1.15" in page
+
+
+def test_a_second_click_on_save_makes_no_second_draft() -> None:
+    company = make_company()
+    client = signed_in(make_user("Finance", company))
+    token = client.get(ADD).context["adminform"].form["form_token"].value()
+    other = client.get(ADD).context["adminform"].form["form_token"].value()
+    form = typed(line("100"), customer=make_customer(company).pk, form_token=token)
+
+    first = client.post(ADD, form)
+    second = client.post(ADD, form | {"_continue": "Save and continue editing"})
+
+    # the second leads to the draft that the first made
+    invoice = Invoice.objects.get()
+    assert (first.status_code, second["Location"]) == (302, change_url(invoice))
+    # what was changed after Back, or typed on another page, is another draft
+    client.post(ADD, form | {"lines-0-unit_price": "101"})
+    client.post(ADD, form | {"form_token": other})
+    assert [row.total for row in Invoice.objects.order_by("id")] == [115, Decimal("116.15"), 115]
+
+
+def test_a_form_that_was_refused_is_saved_once_it_is_right() -> None:
+    company = make_company()
+    client = signed_in(make_user("Finance", company))
+    customer = make_customer(company, archived=True)
+    form = typed(line("100"), customer=customer.pk, form_token="of this page")
+
+    refused = client.post(ADD, form)
+    update_customer(actor=SYSTEM, customer_id=customer.pk, archived=False)
+    saved = client.post(ADD, form)
+    delete_draft(actor=SYSTEM, invoice_id=Invoice.objects.get().pk)
+    gone = client.post(ADD, form)
+
+    assert "This customer is archived." in errors_of(refused)
+    assert refused.context["adminform"].form["form_token"].value() == "of this page"
+    assert saved.status_code == 302
+    assert "This was saved already, and deleted since." in errors_of(gone)
+    assert not Invoice.objects.exists()
+
+
+def test_an_admin_sets_the_next_number_until_the_first_is_given() -> None:
+    company = make_company()
+    client = signed_in(make_user("Admin", company, email="admin@example.test"))
+    numbers = reverse("admin:parties_company_numbers", args=[company.pk])
+    page = reverse("admin:parties_company_change", args=[company.pk])
+    typed_values = {"version": 1, "year": "2026", "next_value": "42"}
+
+    assert "from 1 in each year" in client.get(page).content.decode()
+    opened = client.get(numbers).context["adminform"].form
+    set_once = client.post(numbers, typed_values, follow=True)
+    client.post(numbers, typed_values | {"next_value": "41"})
+    invoice = make_issued(company, issue_date=date(2026, 3, 1))
+    refused = client.post(numbers, typed_values)
+
+    assert opened["year"].value() == company.today().year
+    assert "The next number of 2026 is INV-2026-000042." in set_once.content.decode()
+    assert invoice.number == "INV-2026-000041"
+    assert "This series has given numbers already" in str(refused.context["adminform"].form.errors["year"])
+    assert "INV-2026-000042" in client.get(page).content.decode()
+    entry = Change.objects.filter(action="series.start_set").first()
+    assert entry is not None
+    assert (entry.actor, entry.company_id, entry.reason) == ("admin@example.test", company.pk, "INV-2026: 41")
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "sentence"),
+    [
+        ({"next_value": "0"}, "next_value", "A series starts between 1 and 999 999 999."),
+        ({"next_value": "1000000000"}, "next_value", "A series starts between 1 and 999 999 999."),
+        ({"next_value": "many"}, "next_value", "Enter a whole number."),
+        ({"year": "26"}, "year", "A year has four digits, from 1900 to 2999."),
+        ({"year": ""}, "year", "This field is required."),
+    ],
+)
+def test_a_next_number_that_cannot_be_says_why(values: dict[str, str], field: str, sentence: str) -> None:
+    company = make_company()
+
+    response = signed_in(make_user("Admin", company)).post(
+        reverse("admin:parties_company_numbers", args=[company.pk]),
+        {"version": 1, "year": "2026", "next_value": "42", **values},
+    )
+
+    form = response.context["adminform"].form
+    assert sentence in str(form.errors[field])
+    assert form[field].value() == values[field]
+    assert not NumberSeries.objects.exists()
+
+
+def test_only_admins_set_numbers() -> None:
+    company = make_company()
+    numbers = reverse("admin:parties_company_numbers", args=[company.pk])
+    for role in ("Finance", "Viewer", "Auditor"):
+        client = signed_in(make_user(role, company))
+        assert client.get(numbers).status_code == 403
+        assert client.post(numbers, {"version": 1, "year": "2026", "next_value": "42"}).status_code == 403
+        assert numbers not in client.get(reverse("admin:parties_company_change", args=[company.pk])).content.decode()
+
+    assert signed_in(make_user("Admin")).get(numbers).status_code == 404
+    assert not NumberSeries.objects.exists()

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from threading import Event, Thread
 from typing import Any
@@ -13,29 +14,44 @@ from audit.actors import SYSTEM
 from audit.books import faults
 from audit.guards import Dialect
 from audit.services import recording
-from audit.tests.races import PATIENCE_SECONDS, outcomes, race
+from audit.tests.races import PATIENCE_SECONDS, outcomes, race, race_rounds
 from audit.triggers import install_triggers, postgresql
 from invoices import services
 from invoices.models import Invoice, InvoiceLine, NumberSeries
-from invoices.services import issue_invoice
+from invoices.services import SeriesInUse, issue_invoice, set_next_number
 from invoices.tests.factories import make_draft
+from parties.models import Company
 from parties.tests.factories import make_company, make_customer
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
-# PostgreSQL checks the joins of a locked row again when a rival changed it meanwhile, with the joined rows as they were
-# before: lock_invoice joins `change`, so who had to wait gets InvoiceNotFound. It must join `company` only.
-
 THREADS = 8
 DRAFTS_EACH = 5
+ROUNDS = 12
+
+
+YEARS = (2025, 2026)
+FIRST_NUMBERS = {2025: 700, 2026: 1}
 
 
 @pytest.fixture
-def drafts() -> list[Invoice]:
-    """Forty drafts of one company and year."""
+def company() -> Company:
+    """A company whose numbers of 2025 go on where another program ended."""
     company = make_company()
+    set_next_number(actor=SYSTEM, company=company, year=2025, next_value=FIRST_NUMBERS[2025])
+    return company
+
+
+@pytest.fixture
+def drafts(company: Company) -> list[Invoice]:
+    """Forty drafts of one company, of two years in turn."""
     customer = make_customer(company)
-    return [make_draft(company, customer=customer) for _ in range(THREADS * DRAFTS_EACH)]
+    days = [date(YEARS[number % 2], 5, 5) for number in range(THREADS * DRAFTS_EACH)]
+    return [make_draft(company, customer=customer, issue_date=day) for day in days]
+
+
+def found() -> list[str]:
+    return [fault.message for fault in faults()]
 
 
 def issue_some(ids: list[int], seed: int) -> None:
@@ -56,29 +72,49 @@ def issue_all(drafts: list[Invoice]) -> list[Any]:
     return race([partial(issue_some, share, seed) for seed, share in enumerate(shares)])
 
 
-def given_numbers() -> list[int]:
-    return sorted(int(number[-6:]) for number in Invoice.objects.values_list("number", flat=True) if number)
+def given_numbers(year: int) -> list[int]:
+    """How far each number of the year is from the first of its series, in order."""
+    numbers = Invoice.objects.filter(number__startswith=f"INV-{year}-").values_list("number", flat=True)
+    return sorted(int(number[-6:]) - FIRST_NUMBERS[year] for number in numbers)
 
 
 def test_eight_who_issue_at_once_leave_no_gap_though_one_in_ten_is_rolled_back(drafts: list[Invoice]) -> None:
     assert outcomes(issue_all(drafts)) == {"done": 8}
-    assert given_numbers() == list(range(1, 41))
-    assert NumberSeries.objects.get().next_value == 41
-    assert list(faults()) == []
+    assert {year: given_numbers(year) for year in YEARS} == {year: list(range(20)) for year in YEARS}
+    assert set(NumberSeries.objects.values_list("year", "next_value")) == {(2025, 720), (2026, 21)}
+    assert found() == []
 
 
 def test_the_first_number_of_a_series_is_given_once(drafts: list[Invoice]) -> None:
-    # when: eight at once, while the series' row does not exist yet
-    deeds = [partial(issue_invoice, actor=SYSTEM, invoice_id=draft.pk) for draft in drafts[:THREADS]]
+    # when: eight at once, while the series' row of their year does not exist yet
+    deeds = [partial(issue_invoice, actor=SYSTEM, invoice_id=draft.pk) for draft in drafts[1::2][:THREADS]]
     assert outcomes(race(deeds)) == {"done": 8}
-    assert given_numbers() == list(range(1, 9))
+    assert given_numbers(2026) == list(range(8))
+
+
+def test_a_series_is_set_before_its_first_number_or_not_at_all(company: Company) -> None:
+    # given: in each round a year without numbers, in which one sets the series while another issues
+    years = range(1990, 1990 + ROUNDS)
+    customer = make_customer(company)
+    drafts = [make_draft(company, customer=customer, issue_date=date(year, 5, 5)) for year in years]
+    rounds = race_rounds(
+        [
+            lambda round_: set_next_number(actor=SYSTEM, company=company, year=years[round_], next_value=500),
+            lambda round_: issue_invoice(actor=SYSTEM, invoice_id=drafts[round_].pk).number[-6:],
+        ],
+        rounds=ROUNDS,
+    )
+    # then
+    for set_first, number in rounds:
+        assert number == ("000001" if isinstance(set_first, SeriesInUse) else "000500")
+    assert found() == []
 
 
 def test_one_draft_is_issued_once(drafts: list[Invoice]) -> None:
     deeds = [partial(issue_invoice, actor=SYSTEM, invoice_id=drafts[0].pk)] * THREADS
     assert outcomes(race(deeds)) == {"done": 1, "WrongStatus": 7}
-    assert given_numbers() == [1]
-    assert list(faults()) == []
+    assert given_numbers(2025) == [0]
+    assert found() == []
 
 
 def test_control_a_number_read_before_it_is_taken_is_given_twice(
@@ -117,9 +153,9 @@ def test_control_a_number_taken_outside_the_transaction_leaves_gaps(
         assert outcomes(issue_all(drafts)) == {"done": 8}
     finally:
         connection.cursor().execute("DROP SEQUENCE invoice_numbers")
-    assert len(given_numbers()) == 40
-    assert given_numbers() != list(range(1, 41))
-    assert any("is in the place of number" in fault.message for fault in faults())
+    assert Invoice.objects.filter(number=None).count() == 0
+    assert given_numbers(2026) != list(range(20))
+    assert any("is in the place of number" in message for message in found())
 
 
 # A line that comes while the document is being issued
@@ -155,7 +191,7 @@ def test_no_line_slips_into_a_document_while_it_is_being_issued(drafts: list[Inv
     assert len(done) == 1
     assert "the lines of an issued document do not change" in done[0]
     assert InvoiceLine.objects.filter(invoice=drafts[0]).count() == 1
-    assert list(faults()) == []
+    assert found() == []
 
 
 def test_who_issues_waits_for_a_line_that_is_being_written(drafts: list[Invoice]) -> None:
@@ -194,4 +230,4 @@ def test_control_where_the_guard_does_not_lock_the_document_the_line_slips_in(
     # then: an issued document has got a line that nobody summed
     assert done == ["slipped in"]
     assert InvoiceLine.objects.filter(invoice=drafts[0]).count() == 2
-    assert any("the sum of line totals: 200.0000; stored is 100.0000" in fault.message for fault in faults())
+    assert "the sum of line totals: 200.0000; stored is 100.0000" in found()

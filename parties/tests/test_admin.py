@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 import pytest
@@ -7,9 +8,10 @@ from django.test import Client
 from accounts.models import Membership, User
 from accounts.tests.factories import make_user
 from audit.actors import SYSTEM
+from audit.models import Change
 from invoices.tests.factories import make_draft
 from parties.models import Company, Customer
-from parties.services import update_company, update_customer
+from parties.services import move_period_lock, update_company, update_customer
 from parties.tests.factories import make_company, make_customer
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +37,7 @@ def company_form(**values: Any) -> dict[str, Any]:
         "time_zone": "Africa/Johannesburg",
         "default_vat_rate": "0.15",
         "payment_days": "30",
+        "vat_rounding": "document",
     }
     return {**defaults, **values}
 
@@ -237,3 +240,109 @@ def test_a_superuser_sees_all_companies() -> None:
 
     assert first.name in page
     assert second.name in page
+
+
+def lock_url(company: Company) -> str:
+    return f"{COMPANIES}{company.pk}/lock/"
+
+
+def test_an_admin_moves_the_period_lock_for_a_reason() -> None:
+    company = make_company(name="Acme")
+    client = signed_in(make_user("Admin", company, email="admin@example.test"))
+    page = f"{COMPANIES}{company.pk}/change/"
+
+    before = client.get(page).content.decode()
+    closed = client.post(
+        lock_url(company), {"version": 1, "locked_through": "2026-01-31", "reason": "January is filed"}
+    )
+    after = client.get(page).content.decode()
+    shown = client.get(lock_url(company)).context["adminform"].form
+    opened = client.post(lock_url(company), {"version": 2, "locked_through": "", "reason": "A late bill"}, follow=True)
+
+    assert lock_url(company) in before
+    assert closed["Location"] == page
+    assert '<div class="readonly">closed up to 2026-01-31</div>' in after
+    assert shown["locked_through"].value() == date(2026, 1, 31)
+    assert "The books of Acme are open." in opened.content.decode()
+    company.refresh_from_db()
+    assert (company.locked_through, company.version) == (None, 3)
+    entries = Change.objects.filter(action="company.period_lock_moved").order_by("id")
+    assert [(entry.reason, entry.actor, entry.company_id) for entry in entries] == [
+        ("January is filed", "admin@example.test", company.pk),
+        ("A late bill", "admin@example.test", company.pk),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "sentence"),
+    [
+        ({"reason": " "}, "reason", "This field is required."),
+        ({"locked_through": "2026-02-30"}, "locked_through", "Enter a valid date."),
+        ({"locked_through": "soon"}, "locked_through", "Enter a valid date."),
+    ],
+)
+def test_a_lock_that_cannot_be_says_why_beside_its_field(values: dict[str, str], field: str, sentence: str) -> None:
+    company = make_company()
+
+    response = signed_in(make_user("Admin", company)).post(
+        lock_url(company), {"version": 1, "locked_through": "2026-01-31", "reason": "Filed", **values}
+    )
+
+    form = response.context["adminform"].form
+    company.refresh_from_db()
+    assert sentence in str(form.errors[field])
+    assert form[field].value() == values[field]
+    assert company.locked_through is None
+
+
+def test_a_second_click_on_the_lock_moves_it_once() -> None:
+    company = make_company()
+    client = signed_in(make_user("Admin", company, email="quick@example.test"))
+    values = {"version": 1, "locked_through": "2026-01-31", "reason": "Filed"}
+
+    client.post(lock_url(company), values)
+    response = client.post(lock_url(company), values)
+
+    assert "quick@example.test changed this at " in response.content.decode()
+    assert response.context["news"][0].changes[0].values == (("lockedThrough", "—", "2026-01-31"),)
+    assert Change.objects.filter(action="company.period_lock_moved").count() == 1
+
+
+def test_only_admins_move_the_lock_and_others_see_it() -> None:
+    company = make_company()
+    move_period_lock(actor=SYSTEM, company_id=company.pk, locked_through=date(2026, 1, 31), reason="Filed")
+    for role in ("Finance", "Viewer", "Auditor"):
+        client = signed_in(make_user(role, company))
+        page = client.get(f"{COMPANIES}{company.pk}/change/").content.decode()
+        assert "closed up to 2026-01-31" in page
+        assert lock_url(company) not in page
+        assert client.get(lock_url(company)).status_code == 403
+        assert client.post(lock_url(company), {"version": 2, "locked_through": "", "reason": "x"}).status_code == 403
+
+    assert signed_in(make_user("Admin")).get(lock_url(company)).status_code == 404
+    company.refresh_from_db()
+    assert company.version == 2
+
+
+def test_a_company_says_where_it_rounds_vat() -> None:
+    company = make_company(name="Acme")
+    client = signed_in(make_user("Admin", company))
+
+    client.post(f"{COMPANIES}{company.pk}/change/", company_form(version=1, vat_rounding="line"))
+    refused = client.post(f"{COMPANIES}{company.pk}/change/", company_form(version=2, vat_rounding="never"))
+
+    company.refresh_from_db()
+    assert (company.vat_rounding, company.version) == ("line", 2)
+    assert "Select a valid choice." in str(refused.context["adminform"].form.errors["vat_rounding"])
+
+
+def test_a_second_click_on_save_makes_no_second_customer() -> None:
+    company = make_company()
+    client = signed_in(make_user("Finance", company))
+    token = client.get(f"{CUSTOMERS}add/").context["adminform"].form["form_token"].value()
+    values = {"company": company.pk, "name": "Blue Lagoon", "form_token": token}
+
+    replies = [client.post(f"{CUSTOMERS}add/", values) for _ in range(2)]
+
+    assert [reply.status_code for reply in replies] == [302, 302]
+    assert Customer.objects.count() == 1

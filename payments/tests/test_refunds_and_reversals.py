@@ -82,7 +82,7 @@ def test_a_refund_takes_from_the_newest_payments_first(client, invoice):
 
 
 def test_a_refund_may_name_its_payment(client, invoice):
-    first, second = pay(invoice, "100"), pay(invoice, "50")
+    first, _ = pay(invoice, "100"), pay(invoice, "50")
 
     assert refund(client, invoice, "60", paymentId=first.pk).status_code == 201
     too_much = refund(client, invoice, "40.01", paymentId=first.pk)
