@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 
 logger = logging.getLogger(__name__)
 
-post_office = ThreadPoolExecutor(max_workers=2, thread_name_prefix="mail")
+post_office = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
 
 
 def send_reset_link(email: str, link: str) -> None:

@@ -13,7 +13,7 @@ from accounts.api import MembershipSerializer
 from accounts.models import User
 from accounts.roles import Role, leading_role
 from accounts.selectors import companies_where, users_visible_to
-from accounts.services import found_company, update_user
+from accounts.services import LastAdmin, found_company, update_user
 from core.api.fields import TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
@@ -146,7 +146,11 @@ class UserViewSet(ScopedViewSet):
         roles = self.roles_of(data.pop("memberships")) if "memberships" in data else None
 
         def command() -> Response:
-            update_user(actor=self.caller, user_id=user.pk, version=version, roles=roles, **data)
+            try:
+                update_user(actor=self.caller, user_id=user.pk, version=version, roles=roles, **data)
+            except LastAdmin as error:
+                error.field = "active" if error.field == "is_active" else error.field
+                raise
             return self.document(UserSerializer(User.objects.get(pk=user.pk)).data)
 
         return self.once(NO_COMPANY, command)

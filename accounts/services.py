@@ -465,7 +465,8 @@ def _record_failure(user: User | None, email: str, address: str) -> None:
 
 def _note(actor: Actor, action: str, reason: str) -> None:
     """A journal entry about something that changes no row."""
-    with recording(actor=actor, action=action, reason=reason):
+    company_id = _only_company_id(actor) if isinstance(actor, User) else None
+    with recording(actor=actor, action=action, company_id=company_id, reason=reason):
         pass
 
 
