@@ -30,11 +30,20 @@ ALLOWED = {
     ): "what Django's own commands call; opens or joins an entry itself",
     ("accounts/admin.py", "create", "super().create"): "the admin's own hook of that name, which calls the service",
     ("core/admin.py", "save_related", "self.create"): "the admin's own hook of that name, which calls the service",
+    (
+        "core/api/idempotency.py",
+        "once",
+        "_rows(request, company_id, key).update",
+    ): "the reply of a key: no recorded row",
     ("core/admin.py", "once", "request.session.save"): "the session of the browser",
     ("core/model_fields.py", "__init__", "options.update"): "a dict",
     ("fintrack/settings.py", "", "database.setdefault('OPTIONS', {}).update"): "a dict",
     ("fintrack/settings.py", "", "database.update"): "a dict",
 }
+
+
+RAW_WRITES = {"core/api/idempotency.py": 1}
+"""Raw statements that write, each in a table that is not recorded: the claim of an idempotency key."""
 
 
 def sources() -> Iterator[Path]:
@@ -86,7 +95,8 @@ def test_no_raw_sql_outside_the_audit_room_writes() -> None:
     for path in sources():
         if "audit/triggers" not in str(path):
             texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
-            assert not [text for text in texts if isinstance(text, str) and text.lstrip().startswith(words)], path
+            writing = [text for text in texts if isinstance(text, str) and text.lstrip().startswith(words)]
+            assert len(writing) == RAW_WRITES.get(str(path.relative_to(settings.BASE_DIR)), 0), path
 
 
 def test_control_a_write_in_a_view_is_noticed() -> None:

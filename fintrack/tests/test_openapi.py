@@ -59,6 +59,6 @@ def test_replies_have_exactly_the_fields_that_the_document_declares():
     assert set(body) == set(document["Invoice"]["properties"])
     assert set(row) == set(document["InvoiceRow"]["properties"])
     assert set(body["items"][0]) == set(document["Line"]["properties"])
-    assert set(body["payments"][0]) == set(document["LedgerEntry"]["properties"])
+    assert set(body["payments"][0]) == set(document["ActionableEntry"]["properties"])
     assert set(body["customer"]) == set(document["Buyer"]["properties"])
     assert set(body["seller"]) == set(document["Seller"]["properties"])

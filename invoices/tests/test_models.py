@@ -141,6 +141,8 @@ def raw_row(company: Company, status: str, values: dict[str, Any], change_id: in
         "discount_total": 0,
         "subtotal": values["total"],
         "vat_total": 0,
+        "metadata": "{}",
+        "search_text": "",
         **columns,
         "seller": values["parties"],
         "buyer": values["parties"],
