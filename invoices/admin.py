@@ -17,7 +17,7 @@ from audit.selectors import TimelineEntry
 from core.admin import ReasonForm, ScopedFilter, VerbForm, refusal_of, require_page, require_permission
 from core.money import grouped_money
 from invoices.admin_forms import InvoiceForm, LineForm, LineFormSet, draft_values
-from invoices.lifecycle import Command, Status, WrongStatus, allows, require_status
+from invoices.lifecycle import Command, WrongStatus, allows, require_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.selectors import explained, invoice_documents_of, invoice_timeline, invoices_of
 from invoices.services import (
@@ -358,7 +358,6 @@ def document_context(invoice: Invoice) -> dict[str, Any]:
         "invoice": invoice,
         "has_line_discounts": discounted,
         "explanation": explained(invoice),
-        "is_cancelled": invoice.status == Status.CANCELLED,
     }
 
 
