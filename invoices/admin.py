@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
 from accounts.admin import FoundedCompanyAdmin
-from audit.admin import CommandPage, RecordedAdmin
+from audit.admin import NOTHING, CommandPage, RecordedAdmin
 from audit.selectors import TimelineEntry
 from core.admin import ReasonForm, ScopedFilter, VerbForm, refusal_of, require_page, require_permission
 from core.money import grouped_money
@@ -218,8 +218,8 @@ class InvoiceAdmin(RecordedAdmin):
 
     @admin.display(description="outstanding", ordering="outstanding")
     def outstanding_amount(self, invoice: Invoice) -> str:
-        """What is still to be paid."""
-        return amount_cell(invoice, invoice.outstanding)
+        """What is still to be paid; nothing of a cancelled invoice."""
+        return NOTHING if invoice.cancelled_at else amount_cell(invoice, invoice.outstanding)
 
     def timeline(self, obj: Invoice) -> list[TimelineEntry]:
         """What happened to the invoice, its lines and its payments."""
