@@ -12,12 +12,12 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
 from accounts.admin import FoundedCompanyAdmin
-from audit.admin import CommandPage, RecordedAdmin
+from audit.admin import NOTHING, CommandPage, RecordedAdmin
 from audit.selectors import TimelineEntry
 from core.admin import ReasonForm, ScopedFilter, VerbForm, refusal_of, require_page, require_permission
 from core.money import grouped_money
 from invoices.admin_forms import InvoiceForm, LineForm, LineFormSet, draft_values
-from invoices.lifecycle import Command, Status, WrongStatus, allows, require_status
+from invoices.lifecycle import Command, WrongStatus, allows, require_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.selectors import explained, invoice_documents_of, invoice_timeline, invoices_of
 from invoices.services import (
@@ -218,8 +218,8 @@ class InvoiceAdmin(RecordedAdmin):
 
     @admin.display(description="outstanding", ordering="outstanding")
     def outstanding_amount(self, invoice: Invoice) -> str:
-        """What is still to be paid."""
-        return amount_cell(invoice, invoice.outstanding)
+        """What is still to be paid; nothing of a cancelled invoice."""
+        return NOTHING if invoice.cancelled_at else amount_cell(invoice, invoice.outstanding)
 
     def timeline(self, obj: Invoice) -> list[TimelineEntry]:
         """What happened to the invoice, its lines and its payments."""
@@ -358,7 +358,6 @@ def document_context(invoice: Invoice) -> dict[str, Any]:
         "invoice": invoice,
         "has_line_discounts": discounted,
         "explanation": explained(invoice),
-        "is_cancelled": invoice.status == Status.CANCELLED,
     }
 
 

@@ -51,13 +51,21 @@ class PaymentForm(EntryForm):
     field_order = ("amount", "method", "reference", "paid_at")
 
 
-class ReversalForm(EntryForm, ReasonForm):
+class MoneyBackForm(EntryForm, ReasonForm):
+    """What is typed about any entry that undoes a payment."""
+
+    paid_at = forms.DateField(
+        label="Paid on", widget=AdminDateWidget, help_text="The day the money went back. Today is taken as now."
+    )
+
+
+class ReversalForm(MoneyBackForm):
     """What is typed about a reversal."""
 
     field_order = ("reason", "reference", "paid_at")
 
 
-class RefundForm(EntryForm, ReasonForm):
+class RefundForm(MoneyBackForm):
     """What is typed about a refund of the payments that have something left."""
 
     amount = ExactField(decimals=AMOUNT_DECIMALS)

@@ -616,6 +616,7 @@ def test_an_issued_invoice_is_cancelled_for_a_reason_and_keeps_its_number() -> N
     assert "UTC by fin@example.test" in page
     assert "Sent twice" in page
     assert response.context["buttons"] == []
+    assert '<td class="field-outstanding_amount">—</td>' in client.get(LIST).content.decode()
 
 
 def test_a_draft_is_cancelled_without_a_number() -> None:
