@@ -124,7 +124,7 @@ def allocate(total: Decimal, weights: Sequence[Decimal], *, decimals: int) -> li
     if not weights:
         return []
     weight_sum = sum(weights, ZERO)
-    if weight_sum == 0:
+    if weight_sum == 0 or total == 0:
         return [total, *[quantize(ZERO, decimals=decimals)] * (len(weights) - 1)]
     unit = Decimal(1).scaleb(-decimals)
     raw = [_EXACT.divide(_EXACT.multiply(total, weight), weight_sum) for weight in weights]

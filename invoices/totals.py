@@ -8,9 +8,10 @@ the document. Every step is kept for people to follow (`Step`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 
 from django.db.models import TextChoices
 
@@ -103,6 +104,10 @@ class Step:
     result: Decimal
 
 
+Words = Callable[[], tuple[str, str]]
+"""What a step worked out, and how, put into words when somebody asks."""
+
+
 @dataclass(frozen=True)
 class Totals:
     """A document's amounts; it refuses to exist unless they agree to the last decimal."""
@@ -114,7 +119,12 @@ class Totals:
     subtotal: Decimal
     vat_total: Decimal
     total: Decimal
-    steps: tuple[Step, ...]
+    words_of_steps: tuple[tuple[Words, Decimal], ...] = field(repr=False, compare=False)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step of the calculation. Put into words only now: most totals are never explained."""
+        return tuple(Step(*words(), result) for words, result in self.words_of_steps)
 
     def __post_init__(self) -> None:
         sums_agree = (
@@ -151,7 +161,7 @@ class _Calculation:
         self.lines = lines
         self.terms = terms
         self.decimals = minor_units(terms.currency)
-        self.steps: list[Step] = []
+        self.words_of_steps: list[tuple[Words, Decimal]] = []
         self.amounts = [self._amount(position, line) for position, line in enumerate(lines)]
         self.groups = self._groups()
 
@@ -180,14 +190,12 @@ class _Calculation:
             subtotal=subtotal,
             vat_total=vat_total,
             total=subtotal + vat_total,
-            steps=tuple(self.steps),
+            words_of_steps=tuple(self.words_of_steps),
         )
 
     def _amount(self, position: int, line: PricedLine) -> Decimal:
         amount = line_amount(line, self.decimals)
-        discount = f" - {_discount_text(line.discount)}" if line.discount != NO_DISCOUNT else ""
-        how = f"{plain_text(line.quantity)} x {plain_text(line.unit_price)}{discount}"
-        self._step(f"line {position + 1}", how, amount)
+        self._step(lambda: (f"line {position + 1}", _line_text(line)), amount)
         return amount
 
     def _groups(self) -> list[list[int]]:
@@ -215,11 +223,15 @@ class _Calculation:
         discount = quantize(self.terms.discount.of(base), decimals=self.decimals)
         shares = allocate(discount, sums, decimals=self.decimals)
         if discount:
-            self._step("document discount", f"{_discount_text(self.terms.discount)} of {plain_text(base)}", discount)
+            how = f"{_discount_text(self.terms.discount)} of {plain_text(base)}"
+            self._step(lambda: ("document discount", how), discount)
             for positions, amount, share in zip(self.groups, sums, shares, strict=True):
-                how = f"in proportion to {plain_text(amount)}, by largest remainder"
-                self._step(f"discount on {self._name(positions)}", how, share)
+                self._step(partial(self._share_words, positions, amount), share)
         return shares
+
+    def _share_words(self, positions: list[int], amount: Decimal) -> tuple[str, str]:
+        how = f"in proportion to {plain_text(amount)}, by largest remainder"
+        return f"discount on {self._name(positions)}", how
 
     def _group_totals(self, positions: list[int], discount: Decimal) -> list[LineTotals]:
         amounts = [self.amounts[position] for position in positions]
@@ -231,7 +243,7 @@ class _Calculation:
         rate = self.lines[positions[0]].vat_rate
         taxable = _sum(amounts) - discount
         vat = quantize(taxable * rate, decimals=self.decimals)
-        self._step(f"VAT on {self._name(positions)}", f"{plain_text(taxable)} x {plain_text(rate)}", vat)
+        self._step(lambda: (f"VAT on {self._name(positions)}", f"{plain_text(taxable)} x {plain_text(rate)}"), vat)
         discounts = allocate(discount, amounts, decimals=self.decimals)
         vats = allocate(vat, amounts, decimals=self.decimals)
         return [
@@ -250,15 +262,21 @@ class _Calculation:
         else:
             taxables, vats = nets, [amount - net for amount, net in zip(amounts, nets, strict=True)]
         self._step(
-            f"net of {self._name(positions)}", f"{plain_text(gross - discount)} - {plain_text(vat)}", _sum(taxables)
+            lambda: (f"net of {self._name(positions)}", f"{plain_text(gross - discount)} - {plain_text(vat)}"),
+            _sum(taxables),
         )
         return [LineTotals(*values) for values in zip(nets, amounts, taxables, vats, strict=True)]
 
     def _vat_within(self, positions: list[int], gross: Decimal) -> Decimal:
         rate = self.lines[positions[0]].vat_rate
         vat = quantize(gross * rate / (1 + rate), decimals=self.decimals)
-        how = f"{plain_text(gross)} x {plain_text(rate)} / {plain_text(1 + rate)}"
-        self._step(f"VAT within {self._name(positions)}", how, vat)
+        self._step(
+            lambda: (
+                f"VAT within {self._name(positions)}",
+                f"{plain_text(gross)} x {plain_text(rate)} / {plain_text(1 + rate)}",
+            ),
+            vat,
+        )
         return vat
 
     def _name(self, positions: list[int]) -> str:
@@ -266,8 +284,8 @@ class _Calculation:
         kind = f"{line.vat_category} {plain_text(line.vat_rate * HUNDRED)} %"
         return f"line {positions[0] + 1} ({kind})" if self.terms.vat_rounding == ROUND_BY_LINE else kind
 
-    def _step(self, what: str, how: str, result: Decimal) -> None:
-        self.steps.append(Step(what, how, result))
+    def _step(self, words: Words, result: Decimal) -> None:
+        self.words_of_steps.append((words, result))
 
 
 def breakdown_of(lines: Iterable[tuple[str, Decimal, Decimal, Decimal]], *, currency: str) -> list[VatBreakdown]:
@@ -281,6 +299,11 @@ def breakdown_of(lines: Iterable[tuple[str, Decimal, Decimal, Decimal]], *, curr
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, ZERO)
+
+
+def _line_text(line: PricedLine) -> str:
+    discount = f" - {_discount_text(line.discount)}" if line.discount != NO_DISCOUNT else ""
+    return f"{plain_text(line.quantity)} x {plain_text(line.unit_price)}{discount}"
 
 
 def _discount_text(discount: Discount) -> str:
