@@ -29,12 +29,12 @@ PARTY = json.dumps({"name": "Bench"})
 INSERT_DRAFTS = """
 INSERT INTO invoices_invoice (company_id, customer_id, customer_name, status, issue_date, due_date, currency,
   prices_include_vat, vat_rounding, discount_percent, discount_amount, lines_total, discount_total, subtotal,
-  vat_total, total, paid, credited, entry_count, version, change_id)
+  vat_total, total, paid, credited, entry_count, metadata, search_text, version, change_id)
 WITH RECURSIVE row(i) AS (SELECT CAST(%(first)s AS bigint) UNION ALL SELECT i + 1 FROM row WHERE i < %(last)s),
   priced AS (SELECT i, 10 + i %% 90 AS price FROM row)
 SELECT %(company)s, %(customer)s, 'Bench', 'Draft', '2026-03-01', '2026-03-31', 'ZAR',
   false, 'document', 0, 0, 6 * price, 0, 6 * price,
-  round(0.9 * price, 2), round(6.9 * price, 2), 0, 0, 0, 1, %(change)s
+  round(0.9 * price, 2), round(6.9 * price, 2), 0, 0, 0, '{}', 'bench', 1, %(change)s
 FROM priced ORDER BY i
 """
 INSERT_LINES = """
