@@ -14,10 +14,10 @@ class AuditConfig(AppConfig):
     name = "audit"
 
     def ready(self) -> None:
-        """Install the triggers after every migrate; give SQLite the function that names the open entry."""
+        """Install the triggers after every migrate; give SQLite the functions that its triggers call."""
         pre_migrate.connect(before_migrate, sender=self)
         post_migrate.connect(after_migrate, sender=self)
-        connection_created.connect(define_entry_function)
+        connection_created.connect(define_functions)
 
 
 def before_migrate(*, using: str, **_: Any) -> None:
@@ -35,10 +35,14 @@ def after_migrate(*, using: str, **_: Any) -> None:
     install_triggers(connections[using])
 
 
-def define_entry_function(*, connection: Any, **_: Any) -> None:
-    """Let SQLite's triggers ask this connection which journal entry is open.
+def define_functions(*, connection: Any, **_: Any) -> None:
+    """Let SQLite's triggers ask this connection which journal entry is open, and how a row is sealed.
 
-    A program that opens the file without this function cannot write a recorded table at all.
+    A program that opens the file without these functions cannot write a recorded table at all.
     """
+    from audit.seals import seal_of
+
     if connection.vendor == "sqlite":
-        connection.connection.create_function("fintrack_entry", 0, lambda: getattr(connection, "open_entry_id", None))
+        create = connection.connection.create_function
+        create("fintrack_entry", 0, lambda: getattr(connection, "open_entry_id", None))
+        create("fintrack_seal", -1, seal_of, deterministic=True)

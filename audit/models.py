@@ -12,6 +12,8 @@ from simple_history.models import HistoricalRecords
 from audit.guards import Guard
 from core.database import DatabaseNow
 
+SEAL_LENGTH = 64
+
 
 class Change(models.Model):
     """One journal entry: one command, by whom, when (the database's clock, UTC), in which request, and why.
@@ -26,6 +28,7 @@ class Change(models.Model):
     at = models.DateTimeField("performed at", db_default=DatabaseNow())
     request_id = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=1000, blank=True)
+    seal = models.CharField(max_length=SEAL_LENGTH, db_default="", editable=False)
 
     class Meta:
         verbose_name = "journal entry"
@@ -77,8 +80,9 @@ class RecordedHistory(HistoricalRecords):
         return fields
 
     def get_extra_fields(self, model: type[models.Model], fields: dict[str, Any]) -> dict[str, Any]:
-        """simple-history's fields, with who and why taken from the journal entry."""
+        """simple-history's fields and the seal; who and why are taken from the journal entry."""
         extra: dict[str, Any] = super().get_extra_fields(model, fields)
+        extra["seal"] = models.CharField(max_length=SEAL_LENGTH, db_default="", editable=False)
         extra["history_user"] = property(lambda row: row.change.actor)
         extra["history_change_reason"] = property(lambda row: row.change.reason)
         extra["__str__"] = lambda row: f"{model._meta.verbose_name} {row.id}, version {row.version}"

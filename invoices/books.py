@@ -10,6 +10,7 @@ from django.db.models import F, IntegerField, QuerySet
 from django.db.models.functions import Length, Substr
 
 from audit.books import Fault, name_documents, register
+from core.errors import DomainError
 from invoices.lifecycle import Status, settled_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
 from invoices.totals import Discount, LineTotals, PricedLine, Terms, document_totals
@@ -126,7 +127,12 @@ def _recomputed_faults(head: Any, lines: list[Any]) -> Iterator[Fault]:
         for line in lines
     ]
     discount = Discount(head.discount_percent, head.discount_amount)
-    totals = document_totals(priced, Terms(head.currency, head.prices_include_vat, head.vat_rounding, discount))
+    terms = Terms(head.currency, head.prices_include_vat, head.vat_rounding, discount)
+    try:
+        totals = document_totals(priced, terms)
+    except DomainError as error:
+        yield _fault(head, f"its totals cannot be worked out: {error.detail}")
+        return
     names = ("lines_total", "discount_total", "subtotal", "vat_total", "total")
     yield from _differences(
         head, {f"{name}, worked out": (getattr(head, name), getattr(totals, name)) for name in names}

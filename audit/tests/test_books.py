@@ -103,17 +103,24 @@ def the_first_version_is_removed(invoice: Invoice) -> None:
 @tampering(
     "Customer {customer}: version 1 is a deletion that something follows",
     "Customer {customer}: version 1 is not a creation exactly if it is first",
+    "Customer {customer}: version 1 was changed after it was written",
 )
 def the_creation_is_turned_into_a_deletion(invoice: Invoice) -> None:
     execute("UPDATE parties_historicalcustomer SET history_type = '-' WHERE version = 1")
 
 
-@tampering("Customer {customer}: version 2 is there although its newest version is a deletion")
+@tampering(
+    "Customer {customer}: version 2 is there although its newest version is a deletion",
+    "Customer {customer}: version 2 was changed after it was written",
+)
 def a_deleted_row_stays(invoice: Invoice) -> None:
     execute("UPDATE parties_historicalcustomer SET history_type = '-' WHERE version = 2")
 
 
-@tampering("Customer {customer}: version 2 is no creation, change or deletion")
+@tampering(
+    "Customer {customer}: version 2 is no creation, change or deletion",
+    "Customer {customer}: version 2 was changed after it was written",
+)
 def a_version_of_no_kind(invoice: Invoice) -> None:
     execute("UPDATE parties_historicalcustomer SET history_type = '?' WHERE version = 2")
 
@@ -121,6 +128,7 @@ def a_version_of_no_kind(invoice: Invoice) -> None:
 @tampering(
     "Customer {customer}: version 2 has another time than its journal entry",
     "Customer {customer}: version 2 has an earlier time than the version before it",
+    "Customer {customer}: version 2 was changed after it was written",
 )
 def a_version_is_backdated(invoice: Invoice) -> None:
     execute("UPDATE parties_historicalcustomer SET history_date = '2020-01-01 00:00:00+00:00' WHERE version = 2")
@@ -130,10 +138,26 @@ def a_version_is_backdated(invoice: Invoice) -> None:
     "Customer {customer}: version 2 has an older journal entry than the version before it",
     "Customer {customer}: version 2 has another time than its journal entry",
     "Customer {customer}: version 2 change_id differs from the newest version",
+    "Customer {customer}: version 2 was changed after it was written",
 )
 def a_version_is_given_to_an_older_entry(invoice: Invoice) -> None:
     older = Change.objects.order_by("id").first()
     execute("UPDATE parties_historicalcustomer SET change_id = %s WHERE version = 2", [older.pk])
+
+
+@tampering("Customer {customer}: version 1 was changed after it was written")
+def an_older_value_is_changed(invoice: Invoice) -> None:
+    execute("UPDATE parties_historicalcustomer SET name = 'Another' WHERE version = 1")
+
+
+@tampering("Customer {customer}: version 1 was changed after it was written")
+def a_seal_is_taken_away(invoice: Invoice) -> None:
+    execute("UPDATE parties_historicalcustomer SET seal = '' WHERE version = 1")
+
+
+@tampering("Change {entry}: was changed after it was written")
+def somebody_else_is_said_to_have_done_it(invoice: Invoice) -> None:
+    execute("UPDATE audit_change SET actor = 'mallory@example.com' WHERE action = 'payment.applied'")
 
 
 @tampering(
@@ -200,6 +224,7 @@ def test_what_happened_off_the_record_is_found(invoice: Invoice, name: str) -> N
         "payment": Payment.objects.values_list("pk", flat=True).first() or Payment.history.get().id,
         "line": InvoiceLine.objects.get().pk,
         "series": NumberSeries.objects.get().pk,
+        "entry": Change.objects.get(action="payment.applied").pk,
     }
     assert sorted(found()) == sorted(message.format(**names) for message in expected)
 
@@ -255,9 +280,10 @@ def test_another_room_registers_what_it_knows(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_command_says_what_it_checked(invoice: Invoice, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("verify_books")
-    *checked, summary = capsys.readouterr().out.splitlines()
-    assert len(checked) == len(checks()) == 8
+    *checked, fingerprint, summary = capsys.readouterr().out.splitlines()
+    assert len(checked) == len(checks()) == 9
     assert checked[0] == "Checked: The recording triggers are those that the models ask for."
+    assert fingerprint.startswith("Fingerprint: ")
     assert summary.startswith("0 faults in 5 rows of 7 models, 8 versions, 6 journal entries (")
 
 

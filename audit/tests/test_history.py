@@ -130,7 +130,7 @@ def test_every_history_table_refuses_update_and_delete(model: Any) -> None:
     expected = (
         {"fintrack_no_update_{0}", "fintrack_no_delete_{0}", "fintrack_existing_{0}", "fintrack_forged_{0}"}
         if ON_SQLITE
-        else {"fintrack_refuse", "fintrack_truncate", "fintrack_forged"}
+        else {"fintrack_refuse", "fintrack_truncate", "fintrack_forged", "fintrack_seal"}
     )
     assert installed == {name.format(history_model(model)._meta.db_table) for name in expected}
 
@@ -212,7 +212,7 @@ def test_every_recorded_model_has_a_history_of_all_its_columns(model: Any) -> No
     history = history_model(model)
     live = {field.column for field in model._meta.concrete_fields}
     kept = {field.column for field in history._meta.concrete_fields}
-    assert kept - live == {"history_id", "history_date", "history_type"}
+    assert kept - live == {"history_id", "history_date", "history_type", "seal"}
     exempt = {("User", "password"), ("User", "last_login"), ("Invoice", "search_text"), ("Customer", "search_text")}
     assert {(model.__name__, column) for column in live - kept} <= exempt
 

@@ -16,6 +16,7 @@ from django.db.migrations.state import ProjectState
 from audit.actors import SYSTEM
 from audit.apps import after_migrate, before_migrate
 from audit.models import Change, Recorded, history_model, recorded_models
+from audit.seals import seal_of
 from audit.services import recording
 from audit.tests.tampering import ON_SQLITE, execute
 from audit.triggers import install_triggers, require_current_triggers, trigger_differences
@@ -70,6 +71,10 @@ POSTGRESQL_DAMAGE = {
     "gutted": [
         "CREATE OR REPLACE FUNCTION fintrack_record_parties_customer() RETURNS trigger LANGUAGE plpgsql "
         "AS 'BEGIN RETURN NULL; END'",
+    ],
+    "sealing anything alike": [
+        "CREATE OR REPLACE FUNCTION fintrack_seal(sealed anyelement, left_out text[]) RETURNS text LANGUAGE sql "
+        "AS $$ SELECT 'sealed' $$",
     ],
     "one too many": [
         "CREATE TRIGGER fintrack_other BEFORE INSERT ON parties_customer "
@@ -304,6 +309,7 @@ def test_control_without_triggers_the_foreign_program_writes_what_it_likes(forei
 def test_a_cascade_of_sqlites_own_records_each_row_that_goes(foreign: sqlite3.Connection) -> None:
     # given: a program that keeps the journal, and a foreign key that somebody turned into a cascading one
     open_entry = []
+    foreign.create_function("fintrack_seal", -1, seal_of, deterministic=True)
     foreign.create_function("fintrack_entry", 0, lambda: open_entry[0] if open_entry else None)
     foreign.execute("PRAGMA writable_schema = ON")
     foreign.execute(

@@ -6,7 +6,11 @@ trip of its own. Errors carry SQLSTATE 23000, so that Django raises IntegrityErr
 
 from typing import Any
 
+from django.db.models import Model
+
 from audit.guards import POSTGRESQL
+from audit.models import Change, history_model
+from audit.seals import CREATE_SEAL_FUNCTION, SEAL_FUNCTION, left_out_columns
 from audit.triggers.tables import HISTORY_ONLY_COLUMNS, RecordedTable
 
 JOURNAL = "audit_change"
@@ -44,6 +48,13 @@ BEGIN
 END
 """
 
+SEAL_ROW = """
+BEGIN
+  NEW.seal := fintrack_seal(NEW, TG_ARGV[0]::text[]);
+  RETURN NEW;
+END
+"""
+
 REFUSE_TRUNCATE = """
 BEGIN
   RAISE EXCEPTION 'FinTrack: TRUNCATE of % is refused: rows go one by one, on the record', TG_TABLE_NAME
@@ -64,6 +75,7 @@ SHARED_FUNCTIONS = {
     "fintrack_refuse": REFUSE,
     "fintrack_refuse_forged": REFUSE_FORGED,
     "fintrack_refuse_truncate": REFUSE_TRUNCATE,
+    "fintrack_seal_row": SEAL_ROW,
 }
 
 
@@ -143,7 +155,7 @@ def recording_function(table: RecordedTable) -> str:
 
 
 def functions(tables: list[RecordedTable]) -> dict[str, str]:
-    """The bodies of all functions, by name."""
+    """The bodies of all trigger functions, by name."""
     return {**SHARED_FUNCTIONS, **{f"{PREFIX}record_{table.table}": recording_function(table) for table in tables}}
 
 
@@ -156,6 +168,7 @@ def triggers(tables: list[RecordedTable]) -> dict[tuple[str, str], str]:
             f"AFTER INSERT ON {JOURNAL} FOR EACH ROW EXECUTE FUNCTION fintrack_publish_entry()"
         ),
         (JOURNAL, "fintrack_refuse"): refuse_row.format(JOURNAL),
+        (JOURNAL, "fintrack_seal"): _seal_trigger(Change),
         (JOURNAL, "fintrack_truncate"): refuse_truncate.format(JOURNAL),
     }
     for table in tables:
@@ -169,11 +182,19 @@ def triggers(tables: list[RecordedTable]) -> dict[tuple[str, str], str]:
         result[table.history, "fintrack_forged"] = (
             f"BEFORE INSERT ON {table.history} FOR EACH ROW EXECUTE FUNCTION fintrack_refuse_forged()"
         )
+        result[table.history, "fintrack_seal"] = _seal_trigger(history_model(table.model))
     return result
+
+
+def _seal_trigger(model: type[Model]) -> str:
+    """Fires after "fintrack_forged": PostgreSQL goes by the names."""
+    arguments = f"'{left_out_columns(model)}'"
+    return f"BEFORE INSERT ON {model._meta.db_table} FOR EACH ROW EXECUTE FUNCTION fintrack_seal_row({arguments})"
 
 
 def install(cursor: Any, tables: list[RecordedTable]) -> None:
     """Create or replace all functions and triggers; remove those of tables that are recorded no longer."""
+    cursor.execute(CREATE_SEAL_FUNCTION)
     for name, body in functions(tables).items():
         cursor.execute(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $body${body}$body$")
     wanted = triggers(tables)
@@ -196,8 +217,9 @@ def differences(cursor: Any, tables: list[RecordedTable]) -> list[str]:
         "AND pronamespace = current_schema()::regnamespace"
     )
     installed_functions = dict(cursor.fetchall())
+    wanted_functions = {"fintrack_seal": SEAL_FUNCTION, **functions(tables)}
     found = [
-        f"function {name} differs" for name, body in functions(tables).items() if installed_functions.get(name) != body
+        f"function {name} differs" for name, body in wanted_functions.items() if installed_functions.get(name) != body
     ]
     installed, wanted = _installed_triggers(cursor), triggers(tables)
     for key, definition in wanted.items():

@@ -7,6 +7,8 @@ program that opens the file without it cannot write a recorded table at all, and
 from typing import Any
 
 from audit.guards import SQLITE
+from audit.models import Change, history_model
+from audit.seals import seal_expression, seal_of_values, sealed_columns
 from audit.triggers.tables import HISTORY_ONLY_COLUMNS, RecordedTable
 
 JOURNAL = "audit_change"
@@ -18,17 +20,18 @@ def _refuse(condition: str, message: str) -> str:
 
 
 def _copy(table: RecordedTable, row: str, version: str, history_type: str) -> str:
-    columns = ", ".join([*table.data_columns, "version", "change_id", *HISTORY_ONLY_COLUMNS])
-    values = ", ".join(
-        [
-            *(f"{row}.{column}" for column in table.data_columns),
-            version,
-            "fintrack_entry()",
-            f"(SELECT at FROM {JOURNAL} WHERE id = fintrack_entry())",
-            f"'{history_type}'",
-        ]
-    )
-    return f"  INSERT INTO {table.history} ({columns}) VALUES ({values});\n"
+    names = [*table.data_columns, "version", "change_id", *HISTORY_ONLY_COLUMNS]
+    values = [
+        *(f"{row}.{column}" for column in table.data_columns),
+        version,
+        "fintrack_entry()",
+        f"(SELECT at FROM {JOURNAL} WHERE id = fintrack_entry())",
+        f"'{history_type}'",
+    ]
+    value_of = dict(zip(names, values, strict=True))
+    columns = sealed_columns(history_model(table.model))
+    seal = seal_of_values(columns, [value_of[column] for column in columns])
+    return f"  INSERT INTO {table.history} ({', '.join(names)}, seal) VALUES ({', '.join(values)}, {seal});\n"
 
 
 def _trigger(name: str, timing: str, table: str, body: str, when: str = "") -> tuple[str, str]:
@@ -93,27 +96,28 @@ def _existing_id_trigger(table: str, key: str) -> tuple[str, str]:
     )
 
 
-def _refusing_triggers(table: str) -> list[tuple[str, str]]:
+def _refusing_triggers(table: str, update_when: str = "") -> list[tuple[str, str]]:
     message = f"{table} is never changed: journal and history are append-only"
+    refuse = f"  SELECT RAISE(ABORT, 'FinTrack: {message}');\n"
     return [
-        _trigger(
-            f"fintrack_no_update_{table}", "BEFORE UPDATE", table, f"  SELECT RAISE(ABORT, 'FinTrack: {message}');\n"
-        ),
-        _trigger(
-            f"fintrack_no_delete_{table}", "BEFORE DELETE", table, f"  SELECT RAISE(ABORT, 'FinTrack: {message}');\n"
-        ),
+        _trigger(f"fintrack_no_update_{table}", "BEFORE UPDATE", table, refuse, update_when),
+        _trigger(f"fintrack_no_delete_{table}", "BEFORE DELETE", table, refuse),
     ]
 
 
 def _journal_triggers() -> list[tuple[str, str]]:
-    """Entries come one at a time, at the time of the clock, from a program that knows which entry is open."""
+    """Entries come one at a time, at the time of the clock, from a program that knows which entry is open.
+
+    SQLite cannot change a row before it is written, so an entry is sealed by the one update that it allows.
+    """
     entry = (
         _refuse("fintrack_entry() IS NOT NULL", f"INSERT of {JOURNAL}: another journal entry is open")
         + _refuse("NEW.id <= 0", f"INSERT of {JOURNAL}: ids start at 1")
         + _refuse(f"NEW.at IS NOT {CLOCK}", f"INSERT of {JOURNAL}: the time is that of the clock")
+        + f"  UPDATE {JOURNAL} SET seal = {seal_expression('sqlite', Change, 'NEW')} WHERE id = NEW.id;\n"
     )
     return [
-        *_refusing_triggers(JOURNAL),
+        *_refusing_triggers(JOURNAL, update_when="OLD.seal <> ''"),
         _existing_id_trigger(JOURNAL, "id"),
         _trigger(f"fintrack_entry_{JOURNAL}", "AFTER INSERT", JOURNAL, entry),
     ]
