@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import MembershipSerializer
+from accounts.api import MembershipSerializer, RoleField
 from accounts.models import User
 from accounts.roles import Role, leading_role
 from accounts.selectors import companies_where, users_visible_to
@@ -61,7 +61,7 @@ class NewMembershipSerializer(CamelCaseSerializer):
     """A role in a company, to be held from now on."""
 
     company_id = serializers.IntegerField()
-    role = TextField(max_length=20, help_text="Admin, Finance, Auditor or Viewer.")
+    role = RoleField()
 
 
 class UserChangeSerializer(CamelCaseSerializer):

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.api.fields import ExactDecimalField, TextField
+from core.api.fields import ExactDecimalField, MetadataField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from core.text import EXTERNAL_ID_LENGTH, comparison_key
@@ -78,7 +78,7 @@ class CustomerSerializer(PartySerializer):
     id = serializers.IntegerField(read_only=True)
     company_id = serializers.IntegerField(required=False, help_text="May be left out by a member of one company.")
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True, allow_null=True)
-    metadata = serializers.DictField(required=False, help_text="Up to 50 pairs of strings.")
+    metadata = MetadataField(required=False)
     archived = serializers.BooleanField(required=False, help_text="An archived customer gets no new invoices.")
     created_at = serializers.DateTimeField(read_only=True)
     version = serializers.IntegerField(read_only=True)
@@ -89,7 +89,7 @@ class CustomerChangeSerializer(PartySerializer):
 
     name = TextField(max_length=200, required=False)
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True, allow_null=True)
-    metadata = serializers.DictField(required=False, help_text="Up to 50 pairs of strings.")
+    metadata = MetadataField(required=False)
     archived = serializers.BooleanField(required=False)
     version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
 
@@ -225,7 +225,12 @@ class CustomerViewSet(ScopedViewSet):
 
         return self.once(customer.company_id, command)
 
-    @extend_schema(operation_id="deleteCustomer", tags=["customers"], responses={204: None})
+    @extend_schema(
+        operation_id="deleteCustomer",
+        tags=["customers"],
+        parameters=[OpenApiParameter("version", int, description="The version that you read.")],
+        responses={204: None},
+    )
     def destroy(self, request: Request, id: int) -> Response:
         """Delete a customer that no document names; archive the others."""
         customer = self.scoped_object()
