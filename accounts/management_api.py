@@ -124,7 +124,7 @@ class UserViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="listUsers", tags=["users"], parameters=[UserFilterSerializer])
     def list(self, request: Request) -> Response:
-        """The people whom you manage."""
+        """The people whom you manage, by e-mail address."""
         self.require()
         filters = self.filters()
         users = users_visible_to(self.caller, companies_where(self.caller, self.permission))
@@ -134,7 +134,7 @@ class UserViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="getUser", tags=["users"])
     def retrieve(self, request: Request, id: int) -> Response:
-        """One user."""
+        """One user, whose companies are all yours to run."""
         return self.document(UserSerializer(self.scoped_object()).data)
 
     @extend_schema(operation_id="updateUser", tags=["users"], request=UserChangeSerializer)

@@ -11,6 +11,17 @@ from typing import Any
 
 EXAMPLES = Path(__file__).with_name("api_examples.json")
 
+DESCRIPTION = """Invoices and payments, exact to the cent, every change recorded.
+
+* Sign in with `POST /api/auth/login` and send `Authorization: Bearer ACCESS` with everything else.
+* Money is a string with the currency's own number of decimals; requests may send strings or numbers.
+* Documents have a `version`, which is also their ETag. Send the one you read: a stale one is a 409 and changes nothing.
+* Send an `Idempotency-Key` with a POST, and repeat it when the reply gets lost; try a command with `?dryRun=true`.
+* Lists are pages: follow `next`.
+* Every error is an `application/problem+json` document. Decide by its `code`: each operation names its own, beside
+  `invalid`, `required`, `unknown_field` and the like, which `errors` gives for each field.
+"""
+
 TAGS = {
     "auth": "Signing in, tokens and passwords. An access token lives for minutes, a refresh token is good once.",
     "invoices": "Documents from draft to paid: what is billed, its VAT, and its history.",
@@ -95,6 +106,7 @@ def name_report_formats(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """The document with its tags, refusals and examples (a hook of drf-spectacular)."""
+    result["info"]["description"] = DESCRIPTION
     result["tags"] = [{"name": name, "description": description} for name, description in TAGS.items()]
     for operations in result["paths"].values():
         for operation in operations.values():
@@ -109,7 +121,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 @cache
 def examples() -> dict[str, Any]:
     """Operation -> name of the example -> request (where there is a body) and reply (where there is one)."""
-    found: dict[str, Any] = json.loads(EXAMPLES.read_text(encoding="utf-8")) if EXAMPLES.exists() else {}
+    found: dict[str, Any] = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     return found
 
 

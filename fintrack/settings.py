@@ -238,7 +238,6 @@ SIMPLE_JWT = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "FinTrack",
-    "DESCRIPTION": "Invoices and payments, exact to the cent, every change recorded.",
     "VERSION": "1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

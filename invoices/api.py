@@ -3,7 +3,13 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema, extend_schema_field
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -250,10 +256,13 @@ class InvoiceSerializer(InvoiceRowSerializer):
     )
 
 
+@extend_schema_serializer(component_name="NewInvoice")
 class QuickInvoiceSerializer(InvoiceSerializer):
-    """An invoice made by the quick form."""
+    """A new invoice; with the quick form, its amount under that name too."""
 
-    amount = MoneyField(source="total")
+    may_be_absent = frozenset({"amount"})
+
+    amount = MoneyField(source="total", help_text="The total, where the quick form was used.")
 
 
 class InvoiceStateSerializer(CamelCaseSerializer):
@@ -359,7 +368,7 @@ class InvoiceViewSet(ScopedViewSet):
         responses=InvoiceRowSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
-        """Invoices, newest first."""
+        """Invoices as rows, newest first; each whole one has an address of its own."""
         self.require()
         return self.page(filtered_invoices(self.visible(), **self.filters()), InvoiceRowSerializer)
 
@@ -371,7 +380,7 @@ class InvoiceViewSet(ScopedViewSet):
             serializers=[DraftSerializer, QuickDraftSerializer],
             resource_type_field_name=None,
         ),
-        responses={201: InvoiceSerializer},
+        responses={201: QuickInvoiceSerializer},
     )
     def create(self, request: Request) -> Response:
         """Make a draft: with customerId and items, or by the quick form with customerName and amount."""
@@ -410,7 +419,7 @@ class InvoiceViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="updateInvoice", tags=["invoices"], request=DraftChangeSerializer)
     def partial_update(self, request: Request, id: int) -> Response:
-        """Change a draft."""
+        """Change a draft. `items` replaces its lines; a line that brings its `id` stays the same line."""
         invoice = self.scoped_object(invoice_references_of(self.caller))
         data = self.body(DraftChangeSerializer)
         version = self.stated_version(data.pop("version", None), required=True)
@@ -430,7 +439,7 @@ class InvoiceViewSet(ScopedViewSet):
         responses={204: None} | VERSION_REQUIRED,
     )
     def destroy(self, request: Request, id: int) -> Response:
-        """Delete a draft."""
+        """Delete a draft. Issued invoices are cancelled instead."""
         invoice = self.scoped_object(invoice_references_of(self.caller))
         version = self.stated_version(self.query_version(), required=True)
 
@@ -444,7 +453,7 @@ class InvoiceViewSet(ScopedViewSet):
         operation_id="issueInvoice", tags=["invoices"], request=IssueSerializer, responses=InvoiceStateSerializer
     )
     def issue(self, request: Request, id: int) -> Response:
-        """Issue a draft: it gets its number and is frozen."""
+        """Issue a draft: it gets its number and is frozen. One with a total of zero is paid at once."""
         invoice = self.scoped_object(invoice_references_of(self.caller))
         version = self.stated_version(self.body(IssueSerializer).get("version"))
 

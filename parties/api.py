@@ -121,14 +121,14 @@ class CompanyViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="listCompanies", tags=["companies"])
     def list(self, request: Request) -> Response:
-        """Your companies."""
+        """The companies you belong to, by name."""
         self.require()
         self.filters()
         return self.page(self.visible(), CompanySerializer)
 
     @extend_schema(operation_id="getCompany", tags=["companies"])
     def retrieve(self, request: Request, id: int) -> Response:
-        """One company."""
+        """One company: its details, currency, VAT settings and period lock."""
         return self.document(CompanySerializer(self.scoped_object()).data)
 
     @extend_schema(operation_id="updateCompany", tags=["companies"], request=CompanyChangeSerializer)
@@ -186,7 +186,7 @@ class CustomerViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="listCustomers", tags=["customers"], parameters=[CustomerFilterSerializer])
     def list(self, request: Request) -> Response:
-        """Customers, newest first."""
+        """The customers of your companies, newest first; archived ones too, unless filtered."""
         self.require()
         filters = self.filters()
         customers = self.visible()
@@ -196,7 +196,7 @@ class CustomerViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="createCustomer", tags=["customers"], responses={201: CustomerSerializer})
     def create(self, request: Request) -> Response:
-        """Make a customer."""
+        """Make a customer. Names need not be unique; externalId is, in a company."""
         company = self.company_of_body(company_for)
         data = self.body()
         data.pop("company_id", None)
@@ -209,7 +209,7 @@ class CustomerViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="getCustomer", tags=["customers"])
     def retrieve(self, request: Request, id: int) -> Response:
-        """One customer."""
+        """One customer, with the version to name when changing it."""
         return self.document(CustomerSerializer(self.scoped_object()).data)
 
     @extend_schema(operation_id="updateCustomer", tags=["customers"], request=CustomerChangeSerializer)

@@ -79,7 +79,7 @@ class MetadataField(serializers.DictField):
         super().__init__(**{"help_text": "Up to 50 pairs of strings."} | options)
 
 
-@extend_schema_field({"oneOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]})
+@extend_schema_field({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]})
 class MomentField(serializers.Field):
     """A timestamp with its offset, or a date: which moment of that day is meant is the field's to say."""
 

@@ -74,7 +74,7 @@ DRY_RUN = {
 }
 
 
-class ExactDecimalSchema(OpenApiSerializerFieldExtension):
+class ExactDecimalSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # it has no types
     """A decimal may come as text or as a number, and always leaves as text."""
 
     target_class = "core.api.fields.ExactDecimalField"
@@ -109,7 +109,7 @@ class ProblemAutoSchema(AutoSchema):
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Any:
         """The schema; in a reply every field is there, but for those that the serializer says may be absent."""
-        schema = super()._map_basic_serializer(serializer, direction)
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]  # nor has this
         if direction == "response" and isinstance(serializer, CamelCaseSerializer):
             schema["required"] = sorted(set(schema["properties"]) - serializer.may_be_absent)
         return schema
