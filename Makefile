@@ -15,10 +15,10 @@ SCHEMA := docs/openapi.yaml
 NO_DATA := DEBUG=on DATABASE_URL=sqlite://:memory:
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-sqlite test-postgresql check lint types schema-check openapi baselines replay bench format audit lock clean
+.PHONY: help run demo test test-sqlite test-postgresql check lint types schema-check openapi client-typescript client-python baselines replay bench format audit lock clean
 
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 run: .venv/.runtime ## install, migrate, make the demo data once, and serve on http://127.0.0.1:8000 (PORT= changes it)
 	@$(MANAGE) migrate --verbosity 0
@@ -63,6 +63,18 @@ schema-check: .venv/.development ## compare the API with its recorded descriptio
 openapi: .venv/.development ## write the description of the API to docs/openapi.yaml
 	$(NO_DATA) $(MANAGE) spectacular --validate --fail-on-warn --file $(SCHEMA)
 
+client-typescript: ## types for TypeScript and the example, compiled, in build/clients/typescript (needs npm)
+	@mkdir -p build/clients
+	@rm -rf build/clients/typescript
+	@cp -R clients/typescript build/clients/
+	cd build/clients/typescript && npm ci --no-progress
+	cd build/clients/typescript && npm run generate -- ../../../$(SCHEMA) && npm run build
+
+client-python: .venv/.development ## the Python package fintrack_client in build/clients/python
+	@mkdir -p build/clients/python
+	$(BIN)/openapi-python-client generate --meta none --overwrite --fail-on-warning --path $(SCHEMA) \
+		--config clients/python/config.yml --output-path build/clients/python/fintrack_client
+
 baselines: .venv/.development ## write the reviewed counts of SQL statements anew (on both databases, where DATABASE_URL names a server)
 	REFRESH_BASELINES=1 DATABASE_URL=sqlite:///db.sqlite3 $(BIN)/python -m pytest -q fintrack/tests/test_query_counts.py
 ifneq ($(filter postgres%,$(DATABASE_URL)),)
@@ -87,7 +99,7 @@ lock: .venv/.development ## resolve requirements*.in into requirements*.txt (UPG
 	$(LOCK) $(UPGRADE) requirements-dev.in --output-file requirements-dev.txt
 
 clean: ## remove the environment and all caches (never the data)
-	rm -rf .venv staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

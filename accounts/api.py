@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,6 +31,7 @@ from core.errors import PermissionDenied
 from core.permissions import PUBLIC, SIGNED_IN
 from parties.selectors import CompanyUnknown, companies_of
 
+NOT_SIGNED_IN = {(401, CONTENT_TYPE): ProblemSerializer}
 TOO_MANY_ATTEMPTS = {(429, CONTENT_TYPE): ProblemSerializer}
 
 
@@ -61,6 +62,7 @@ class PasswordChangeSerializer(CamelCaseSerializer):
     new = PasswordField()
 
 
+@extend_schema_serializer(component_name="ForgottenPassword")
 class PasswordResetRequestSerializer(CamelCaseSerializer):
     """Who cannot sign in."""
 
@@ -103,12 +105,20 @@ class TokenPairSerializer(SignedInUserSerializer):
     expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
 
 
+@extend_schema_field(serializers.ChoiceField(Role.choices))
+class RoleField(TextField):
+    """The name of a role; the services refuse names that are none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=20, **options)
+
+
 class RegistrationSerializer(CamelCaseSerializer):
     """A new user and the role held in each of the companies."""
 
     email = TextField(max_length=254)
     password = PasswordField()
-    role = TextField(max_length=20)
+    role = RoleField()
     full_name = TextField(max_length=200, required=False, allow_blank=True)
     company_ids = serializers.ListField(
         child=serializers.IntegerField(),
@@ -142,7 +152,7 @@ class SignInViewSet(ViewSet):
     @extend_schema(
         operation_id="signIn",
         request=SignInSerializer,
-        responses={200: TokenPairSerializer} | TOO_MANY_ATTEMPTS,
+        responses={200: TokenPairSerializer} | NOT_SIGNED_IN | TOO_MANY_ATTEMPTS,
         tags=["auth"],
     )
     def sign_in(self, request: Request) -> Response:
@@ -150,13 +160,21 @@ class SignInViewSet(ViewSet):
         return _token_reply(sign_in(**_valid(SignInSerializer, request), address=client_address(request)))
 
     @extend_schema(
-        operation_id="refreshTokens", request=RefreshTokenSerializer, responses=TokenPairSerializer, tags=["auth"]
+        operation_id="refreshTokens",
+        request=RefreshTokenSerializer,
+        responses={200: TokenPairSerializer} | NOT_SIGNED_IN,
+        tags=["auth"],
     )
     def refresh(self, request: Request) -> Response:
         """A new pair of tokens. The refresh token is good once: a second use ends the whole sign-in."""
         return _token_reply(refresh_sign_in(token=_valid(RefreshTokenSerializer, request)["refresh"]))
 
-    @extend_schema(operation_id="signOut", request=RefreshTokenSerializer, responses={204: None}, tags=["auth"])
+    @extend_schema(
+        operation_id="signOut",
+        request=RefreshTokenSerializer,
+        responses={204: None} | NOT_SIGNED_IN,
+        tags=["auth"],
+    )
     def sign_out(self, request: Request) -> Response:
         """End the sign-in that the refresh token belongs to."""
         sign_out(token=_valid(RefreshTokenSerializer, request)["refresh"])

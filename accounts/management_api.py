@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import MembershipSerializer
+from accounts.api import MembershipSerializer, RoleField
 from accounts.models import User
 from accounts.roles import Role, leading_role
 from accounts.selectors import companies_where, users_visible_to
@@ -61,7 +61,7 @@ class NewMembershipSerializer(CamelCaseSerializer):
     """A role in a company, to be held from now on."""
 
     company_id = serializers.IntegerField()
-    role = TextField(max_length=20, help_text="Admin, Finance, Auditor or Viewer.")
+    role = RoleField()
 
 
 class UserChangeSerializer(CamelCaseSerializer):
@@ -124,7 +124,7 @@ class UserViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="listUsers", tags=["users"], parameters=[UserFilterSerializer])
     def list(self, request: Request) -> Response:
-        """The people whom you manage."""
+        """The people whom you manage, by e-mail address."""
         self.require()
         filters = self.filters()
         users = users_visible_to(self.caller, companies_where(self.caller, self.permission))
@@ -134,7 +134,7 @@ class UserViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="getUser", tags=["users"])
     def retrieve(self, request: Request, id: int) -> Response:
-        """One user."""
+        """One user, whose companies are all yours to run."""
         return self.document(UserSerializer(self.scoped_object()).data)
 
     @extend_schema(operation_id="updateUser", tags=["users"], request=UserChangeSerializer)

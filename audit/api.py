@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -18,10 +18,16 @@ from audit.feed import EVENT, FeedFilter, Page, Position, feed_page
 from audit.models import recorded_models
 from audit.selectors import ACTIONS
 from core.api.fields import MomentField, TextField
-from core.api.pagination import CURSOR_HINT, read_page_size
+from core.api.pagination import CURSOR_HINT, PAGE_SIZE_HELP, read_page_size
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from core.errors import NotFound
+
+ACTION_CHOICES = [(action, action) for action in (*ACTIONS.values(), EVENT)]
+PAGE_PARAMETERS = [
+    OpenApiParameter("cursor", str, description="From next or previous."),
+    OpenApiParameter("pageSize", int, description=PAGE_SIZE_HELP),
+]
 
 
 class TimelineEntrySerializer(CamelCaseSerializer):
@@ -30,7 +36,7 @@ class TimelineEntrySerializer(CamelCaseSerializer):
     entity_type = serializers.CharField(help_text="Invoice, InvoiceLine, Payment, Customer…")
     entity_id = serializers.IntegerField(allow_null=True)
     version = serializers.IntegerField(allow_null=True)
-    action = serializers.ChoiceField([(action, action) for action in (*ACTIONS.values(), EVENT)])
+    action = serializers.ChoiceField(ACTION_CHOICES)
     command = serializers.CharField(help_text="The journal's word, for example invoice.issued.")
     old_values = serializers.DictField()
     new_values = serializers.DictField()
@@ -46,7 +52,7 @@ class FeedFilterSerializer(CamelCaseSerializer):
     entity_type = serializers.CharField(required=False, help_text="Invoice, InvoiceLine, Payment, Customer, User…")
     entity_id = serializers.IntegerField(required=False)
     performed_by = TextField(max_length=254, required=False, help_text="E-mail address.")
-    action = serializers.ChoiceField([(action, action) for action in (*ACTIONS.values(), EVENT)], required=False)
+    action = serializers.ChoiceField(ACTION_CHOICES, required=False)
     command = TextField(max_length=60, required=False, help_text="For example invoice.issued.")
     company_id = serializers.IntegerField(required=False)
     request_id = TextField(max_length=64, required=False)
@@ -67,6 +73,7 @@ class FeedFilterSerializer(CamelCaseSerializer):
         return value
 
 
+@extend_schema_serializer(many=False)
 class FeedPageSerializer(CamelCaseSerializer):
     """A page of the feed."""
 
@@ -86,7 +93,7 @@ class AuditViewSet(ScopedViewSet):
     @extend_schema(
         operation_id="listAuditEntries",
         tags=["audit"],
-        parameters=[FeedFilterSerializer],
+        parameters=[FeedFilterSerializer, *PAGE_PARAMETERS],
         responses=FeedPageSerializer,
     )
     def list(self, request: Request) -> Response:

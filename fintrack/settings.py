@@ -5,6 +5,7 @@ the start: a production installation cannot run on defaults that everybody knows
 """
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MINIMUM_SECRET_CHARACTERS = 32
+ORIGIN = re.compile(
+    r"(?!http:.*:80$)(?!https:.*:443$)https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?"
+)
+"""An origin as browsers write it; one written otherwise would never match."""
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-use-it-in-production"
 DEVELOPMENT_JWT_SIGNING_KEY = "development-only-signing-key-never-use-it-in-production"
 
@@ -42,6 +47,18 @@ def names(name: str, default: list[str]) -> list[str]:
     return [item.strip() for item in env.list(name, default=default) if item.strip()]
 
 
+def origins(name: str) -> list[str]:
+    """The origins in the list `name`, none by default; any that no browser would send stops the start."""
+    found = names(name, default=[])
+    wrong = [origin for origin in found if not ORIGIN.fullmatch(origin)]
+    if wrong:
+        raise ImproperlyConfigured(
+            f"{name} holds {', '.join(wrong)}. Write each origin as browsers do: scheme and host in small letters, the "
+            "port where it is not the usual one, no path and no *; for example https://shop.example.com."
+        )
+    return found
+
+
 SECRET_KEY = secret("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
 JWT_SIGNING_KEY = secret("JWT_SIGNING_KEY", DEVELOPMENT_JWT_SIGNING_KEY)
 if JWT_SIGNING_KEY == SECRET_KEY:
@@ -51,6 +68,14 @@ ALLOWED_HOSTS = names("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]
 if not DEBUG and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
     raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that FinTrack answers for (and not *).")
 CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Programs in browsers on other origins call the API with a token of their own; cookies are never accepted from there.
+CORS_ALLOWED_ORIGINS = origins("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_METHODS = ["GET", "POST", "PATCH", "DELETE"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "if-match", "idempotency-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID"]
+CORS_PREFLIGHT_MAX_AGE = 60 * 60
 
 INSTALLED_APPS = [
     "fintrack",
@@ -62,6 +87,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "simple_history",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -76,6 +102,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "core.request_context.RequestIdMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -211,7 +238,6 @@ SIMPLE_JWT = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "FinTrack",
-    "DESCRIPTION": "Invoices and payments, exact to the cent, every change recorded.",
     "VERSION": "1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -221,7 +247,20 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayOperationId": True, "deepLinking": True},
+    "COMPONENT_SPLIT_PATCH": False,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "fintrack.api_document.name_report_formats",
+        "core.api.schema.name_parameters",
+        "core.api.schema.add_shared_components",
+        "fintrack.api_document.complete",
+    ],
     "ENUM_NAME_OVERRIDES": {
+        "QuickStatus": "invoices.api.QUICK_STATUSES",
+        "RecordedAction": "audit.api.ACTION_CHOICES",
+        "VatRounding": "parties.models.VatRounding",
         "InvoiceStatus": "invoices.lifecycle.Status",
         "PaymentMethod": "payments.ledger.Method",
         "EntryKind": "payments.ledger.Kind",

@@ -3,13 +3,20 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.api import TimelineEntrySerializer
-from core.api.fields import ExactDecimalField, MomentField, MoneyField, TextField
+from core.api.fields import ExactDecimalField, MetadataField, MomentField, MoneyField, TextField
+from core.api.problems import CONTENT_TYPE, ProblemSerializer
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from core.text import EXTERNAL_ID_LENGTH
@@ -38,6 +45,19 @@ from invoices.totals import VatCategory
 from parties.models import VatRounding
 from parties.selectors import company_for
 
+QUICK_STATUSES = [("Pending", "Pending"), ("Draft", "Draft")]
+VERSION_REQUIRED = {(428, CONTENT_TYPE): ProblemSerializer}
+
+
+@extend_schema_field({"$ref": "#/components/schemas/EntryKind"})
+class EntryKindField(serializers.CharField):
+    """What an entry is: the payments room says which kinds there are."""
+
+
+@extend_schema_field({"$ref": "#/components/schemas/PaymentMethod"})
+class EntryMethodField(serializers.CharField):
+    """How money moved: the payments room says which ways there are."""
+
 
 class ItemSerializer(CamelCaseSerializer):
     """A line as somebody writes it. Without a rate it takes the company's."""
@@ -64,7 +84,7 @@ class DraftSerializer(CamelCaseSerializer):
     discount_percent = ExactDecimalField(decimals=4, required=False, help_text="10 is 10 %. Or discountAmount.")
     discount_amount = ExactDecimalField(decimals=6, required=False)
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True)
-    metadata = serializers.DictField(required=False, help_text="Up to 50 pairs of strings.")
+    metadata = MetadataField(required=False)
     items = ItemSerializer(many=True, required=False)
 
 
@@ -75,7 +95,7 @@ class QuickDraftSerializer(CamelCaseSerializer):
     customer_name = TextField(max_length=200)
     amount = ExactDecimalField(decimals=6)
     due_date = serializers.DateField()
-    status = serializers.ChoiceField([("Pending", "Pending"), ("Draft", "Draft")], required=False)
+    status = serializers.ChoiceField(QUICK_STATUSES, required=False, help_text="Both make a draft.")
     vat_rate = ExactDecimalField(decimals=4, required=False)
 
 
@@ -90,7 +110,7 @@ class DraftChangeSerializer(CamelCaseSerializer):
     discount_percent = ExactDecimalField(decimals=4, required=False)
     discount_amount = ExactDecimalField(decimals=6, required=False)
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True)
-    metadata = serializers.DictField(required=False, help_text="Up to 50 pairs of strings.")
+    metadata = MetadataField(required=False)
     items = ItemSerializer(many=True, required=False)
     version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
 
@@ -128,10 +148,10 @@ class LedgerEntrySerializer(CamelCaseSerializer):
     """A movement of money: positive for a payment, negative for a refund or a reversal."""
 
     id = serializers.IntegerField()
-    kind = serializers.CharField()
+    kind: serializers.Field = EntryKindField()
     amount = MoneyField()
     currency = serializers.CharField()
-    method = serializers.CharField()
+    method: serializers.Field = EntryMethodField()
     reference = serializers.CharField()
     paid_at = serializers.DateTimeField()
     captured_at = serializers.DateTimeField(source="change.at")
@@ -212,7 +232,7 @@ class InvoiceSerializer(InvoiceRowSerializer):
     """An invoice, whole. Seller and buyer are those of the moment of issue."""
 
     external_id = serializers.CharField(allow_null=True)
-    metadata = serializers.DictField(child=serializers.CharField())
+    metadata = MetadataField()
     prices_include_vat = serializers.BooleanField()
     vat_rounding = serializers.ChoiceField(VatRounding.choices)
     discount_percent = ExactDecimalField(decimals=4)
@@ -236,10 +256,13 @@ class InvoiceSerializer(InvoiceRowSerializer):
     )
 
 
+@extend_schema_serializer(component_name="NewInvoice")
 class QuickInvoiceSerializer(InvoiceSerializer):
-    """An invoice made by the quick form."""
+    """A new invoice; with the quick form, its amount under that name too."""
 
-    amount = MoneyField(source="total")
+    may_be_absent = frozenset({"amount"})
+
+    amount = MoneyField(source="total", help_text="The total, where the quick form was used.")
 
 
 class InvoiceStateSerializer(CamelCaseSerializer):
@@ -345,7 +368,7 @@ class InvoiceViewSet(ScopedViewSet):
         responses=InvoiceRowSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
-        """Invoices, newest first."""
+        """Invoices as rows, newest first; each whole one has an address of its own."""
         self.require()
         return self.page(filtered_invoices(self.visible(), **self.filters()), InvoiceRowSerializer)
 
@@ -357,7 +380,7 @@ class InvoiceViewSet(ScopedViewSet):
             serializers=[DraftSerializer, QuickDraftSerializer],
             resource_type_field_name=None,
         ),
-        responses={201: InvoiceSerializer},
+        responses={201: QuickInvoiceSerializer},
     )
     def create(self, request: Request) -> Response:
         """Make a draft: with customerId and items, or by the quick form with customerName and amount."""
@@ -396,7 +419,7 @@ class InvoiceViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="updateInvoice", tags=["invoices"], request=DraftChangeSerializer)
     def partial_update(self, request: Request, id: int) -> Response:
-        """Change a draft."""
+        """Change a draft. `items` replaces its lines; a line that brings its `id` stays the same line."""
         invoice = self.scoped_object(invoice_references_of(self.caller))
         data = self.body(DraftChangeSerializer)
         version = self.stated_version(data.pop("version", None), required=True)
@@ -413,10 +436,10 @@ class InvoiceViewSet(ScopedViewSet):
         operation_id="deleteInvoice",
         tags=["invoices"],
         parameters=[OpenApiParameter("version", int, description="Or If-Match; one of them is needed.")],
-        responses={204: None},
+        responses={204: None} | VERSION_REQUIRED,
     )
     def destroy(self, request: Request, id: int) -> Response:
-        """Delete a draft."""
+        """Delete a draft. Issued invoices are cancelled instead."""
         invoice = self.scoped_object(invoice_references_of(self.caller))
         version = self.stated_version(self.query_version(), required=True)
 
@@ -430,7 +453,7 @@ class InvoiceViewSet(ScopedViewSet):
         operation_id="issueInvoice", tags=["invoices"], request=IssueSerializer, responses=InvoiceStateSerializer
     )
     def issue(self, request: Request, id: int) -> Response:
-        """Issue a draft: it gets its number and is frozen."""
+        """Issue a draft: it gets its number and is frozen. One with a total of zero is paid at once."""
         invoice = self.scoped_object(invoice_references_of(self.caller))
         version = self.stated_version(self.body(IssueSerializer).get("version"))
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.api.fields import ExactDecimalField, TextField
+from core.api.fields import ExactDecimalField, MetadataField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from core.text import EXTERNAL_ID_LENGTH, comparison_key
@@ -78,7 +78,7 @@ class CustomerSerializer(PartySerializer):
     id = serializers.IntegerField(read_only=True)
     company_id = serializers.IntegerField(required=False, help_text="May be left out by a member of one company.")
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True, allow_null=True)
-    metadata = serializers.DictField(required=False, help_text="Up to 50 pairs of strings.")
+    metadata = MetadataField(required=False)
     archived = serializers.BooleanField(required=False, help_text="An archived customer gets no new invoices.")
     created_at = serializers.DateTimeField(read_only=True)
     version = serializers.IntegerField(read_only=True)
@@ -89,7 +89,7 @@ class CustomerChangeSerializer(PartySerializer):
 
     name = TextField(max_length=200, required=False)
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True, allow_null=True)
-    metadata = serializers.DictField(required=False, help_text="Up to 50 pairs of strings.")
+    metadata = MetadataField(required=False)
     archived = serializers.BooleanField(required=False)
     version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
 
@@ -121,14 +121,14 @@ class CompanyViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="listCompanies", tags=["companies"])
     def list(self, request: Request) -> Response:
-        """Your companies."""
+        """The companies you belong to, by name."""
         self.require()
         self.filters()
         return self.page(self.visible(), CompanySerializer)
 
     @extend_schema(operation_id="getCompany", tags=["companies"])
     def retrieve(self, request: Request, id: int) -> Response:
-        """One company."""
+        """One company: its details, currency, VAT settings and period lock."""
         return self.document(CompanySerializer(self.scoped_object()).data)
 
     @extend_schema(operation_id="updateCompany", tags=["companies"], request=CompanyChangeSerializer)
@@ -186,7 +186,7 @@ class CustomerViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="listCustomers", tags=["customers"], parameters=[CustomerFilterSerializer])
     def list(self, request: Request) -> Response:
-        """Customers, newest first."""
+        """The customers of your companies, newest first; archived ones too, unless filtered."""
         self.require()
         filters = self.filters()
         customers = self.visible()
@@ -196,7 +196,7 @@ class CustomerViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="createCustomer", tags=["customers"], responses={201: CustomerSerializer})
     def create(self, request: Request) -> Response:
-        """Make a customer."""
+        """Make a customer. Names need not be unique; externalId is, in a company."""
         company = self.company_of_body(company_for)
         data = self.body()
         data.pop("company_id", None)
@@ -209,7 +209,7 @@ class CustomerViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="getCustomer", tags=["customers"])
     def retrieve(self, request: Request, id: int) -> Response:
-        """One customer."""
+        """One customer, with the version to name when changing it."""
         return self.document(CustomerSerializer(self.scoped_object()).data)
 
     @extend_schema(operation_id="updateCustomer", tags=["customers"], request=CustomerChangeSerializer)
@@ -225,7 +225,12 @@ class CustomerViewSet(ScopedViewSet):
 
         return self.once(customer.company_id, command)
 
-    @extend_schema(operation_id="deleteCustomer", tags=["customers"], responses={204: None})
+    @extend_schema(
+        operation_id="deleteCustomer",
+        tags=["customers"],
+        parameters=[OpenApiParameter("version", int, description="The version that you read.")],
+        responses={204: None},
+    )
     def destroy(self, request: Request, id: int) -> Response:
         """Delete a customer that no document names; archive the others."""
         customer = self.scoped_object()

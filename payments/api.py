@@ -69,6 +69,8 @@ class ReversedSerializer(InvoiceStateSerializer):
 class PaymentSerializer(LedgerEntrySerializer):
     """An entry of the ledger and the invoice it stands on."""
 
+    kind = serializers.ChoiceField(Kind.choices)
+    method = serializers.ChoiceField(Method.choices)
     invoice_id = serializers.IntegerField()
     company_id = serializers.IntegerField()
     version = serializers.IntegerField()
@@ -114,13 +116,13 @@ class PaymentViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="listPayments", tags=["payments"], parameters=[PaymentFilterSerializer])
     def list(self, request: Request) -> Response:
-        """Entries, newest first."""
+        """The ledger: payments (positive), refunds and reversals (negative), newest first."""
         self.require()
         return self.page(filtered_payments(self.visible(), **self.filters()), PaymentSerializer)
 
     @extend_schema(operation_id="getPayment", tags=["payments"], responses=ActionablePaymentSerializer)
     def retrieve(self, request: Request, id: int) -> Response:
-        """One entry."""
+        """One entry of the ledger, and what you can do to it now."""
         payment = self.scoped_object(payment_documents_of(self.caller))
         payment.actions = actions_of_entry(payment, self.caller)
         return self.document(ActionablePaymentSerializer(payment).data)

@@ -77,6 +77,8 @@ class DayFilterSerializer(ReportFilterSerializer):
 class FiguresSerializer(CamelCaseSerializer):
     """The figures of one company in one currency."""
 
+    may_be_absent = frozenset({"companyId"})
+
     company_id = serializers.IntegerField(required=False, help_text="Where the request names no company.")
     currency = serializers.CharField()
 

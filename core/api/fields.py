@@ -14,7 +14,6 @@ from core.text import clean_text
 NUMBER_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}], "example": "2500.00"}
 
 
-@extend_schema_field(NUMBER_SCHEMA)
 class ExactDecimalField(serializers.Field):
     """A decimal that arrives as a string or a JSON number and keeps its exact value; leaves as a string."""
 
@@ -72,7 +71,15 @@ class TextField(serializers.CharField):
             raise serializers.ValidationError(error.detail, code=error.code) from error
 
 
-@extend_schema_field({"oneOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]})
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": 50})
+class MetadataField(serializers.DictField):
+    """Pairs of strings that are the caller's own; the services check and clean them."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"help_text": "Up to 50 pairs of strings."} | options)
+
+
+@extend_schema_field({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]})
 class MomentField(serializers.Field):
     """A timestamp with its offset, or a date: which moment of that day is meant is the field's to say."""
 

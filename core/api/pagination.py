@@ -18,6 +18,7 @@ from rest_framework.utils.urls import replace_query_param
 DEFAULT_PAGE_SIZE = 50
 MAXIMUM_PAGE_SIZE = 200
 CURSOR_HINT = "Use the next or previous link of a list as it is."
+PAGE_SIZE_HELP = f"From 1; {DEFAULT_PAGE_SIZE} where absent, and more than {MAXIMUM_PAGE_SIZE} is taken as that."
 PAGE_PARAMETERS = frozenset({"cursor", "pageSize", "ordering"})
 
 
@@ -72,9 +73,14 @@ class KeysetPagination(BasePagination):
                 "name": "pageSize",
                 "in": "query",
                 "schema": {"type": "integer", "minimum": 1, "default": DEFAULT_PAGE_SIZE},
-                "description": f"More than {MAXIMUM_PAGE_SIZE} is taken as {MAXIMUM_PAGE_SIZE}.",
+                "description": PAGE_SIZE_HELP,
             },
-            {"name": "ordering", "in": "query", "schema": {"type": "string", "enum": names}},
+            {
+                "name": "ordering",
+                "in": "query",
+                "schema": {"type": "string", "enum": names, "default": view.default_ordering},
+                "description": "The column to sort by; with - descending.",
+            },
         ]
 
     def _ordering(self, ordering: str) -> str:

@@ -1,6 +1,6 @@
 """Serializers that speak camelCase outside and snake_case inside, and refuse fields nobody declared."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -12,6 +12,9 @@ class CamelCaseSerializer(serializers.Serializer[Any]):
 
     Input that names an unknown field is refused: a typing error must not silently change an invoice.
     """
+
+    may_be_absent: ClassVar[frozenset[str]] = frozenset()
+    """The public names of the fields that a reply may leave out; all others are always there."""
 
     def get_fields(self) -> dict[str, serializers.Field]:
         """The declared fields under their public names."""

@@ -1,6 +1,7 @@
 """The OpenAPI document is a product: valid, reviewed, and true."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,65 @@ def test_operations_are_named_by_their_verbs():
     operations = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
 
     assert {"signIn", "createInvoice", "issueInvoice", "applyPayment", "listInvoices"} <= operations
+
+
+def test_every_error_is_declared_and_is_a_problem():
+    document = yaml.safe_load(DOCUMENT.read_text())
+    shared = document["components"]["responses"]
+
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            errors = {status: reply for status, reply in operation["responses"].items() if status >= "400"}
+            assert {"400", "500"} <= set(errors)
+            assert "security" not in operation or {} in operation["security"] or {"401", "403"} <= set(errors)
+            assert "requestBody" not in operation or {"413", "415"} <= set(errors)
+            assert method == "get" or "{" not in path or {"404", "409", "412", "503"} <= set(errors)
+            for reply in errors.values():
+                content = shared[reply["$ref"].rpartition("/")[2]]["content"]
+                assert list(content) == ["application/problem+json"]
+                assert content["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_enumerations_have_the_names_that_people_use():
+    schemas = yaml.safe_load(DOCUMENT.read_text())["components"]["schemas"]
+
+    names = {name for name, schema in schemas.items() if "enum" in schema}
+
+    assert names == {
+        "EntryKind",
+        "InvoiceStatus",
+        "PaymentMethod",
+        "QuickStatus",
+        "RecordedAction",
+        "ReportFormat",
+        "Role",
+        "VatCategory",
+        "VatRounding",
+    }
+
+
+def test_every_reference_leads_somewhere():
+    text = DOCUMENT.read_text()
+    components = yaml.safe_load(text)["components"]
+
+    references = set(re.findall(r"#/components/(\w+)/(\w+)", text))
+
+    assert len(references) > 80
+    assert [(kind, name) for kind, name in references if name not in components[kind]] == []
+
+
+def test_replies_say_that_their_fields_are_always_there():
+    schemas = yaml.safe_load(DOCUMENT.read_text())["components"]["schemas"]
+
+    optional = {
+        (name, field)
+        for name, schema in schemas.items()
+        if not name.endswith("Request") and name not in ("Problem",)
+        for field in set(schema.get("properties", {})) - set(schema.get("required", []))
+    }
+
+    in_figures = {(name, "companyId") for name in ("Aging", "Outstanding", "Revenue", "Vat")}
+    assert optional == in_figures | {("NewInvoice", "amount")}
 
 
 @pytest.mark.django_db

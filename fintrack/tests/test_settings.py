@@ -18,7 +18,7 @@ PROGRAM = """
 import environ, json
 environ.Env.read_env = classmethod(lambda *args, **options: None)
 from fintrack import settings
-names = ("DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASES", "SECURE_SSL_REDIRECT")
+names = ("DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS", "DATABASES", "SECURE_SSL_REDIRECT")
 print(json.dumps({name: getattr(settings, name) for name in names}))
 """
 
@@ -96,7 +96,7 @@ def test_the_example_names_every_variable_that_is_read():
     source = (settings.BASE_DIR / "fintrack" / "settings.py").read_text()
     example = (settings.BASE_DIR / ".env.example").read_text()
 
-    read_names = set(re.findall(r'(?:env\.\w+|names|secret)\(\s*"([A-Z_]+)"', source))
+    read_names = set(re.findall(r'(?:env\.\w+|names|origins|secret)\(\s*"([A-Z_]+)"', source))
 
     assert {"DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "JWT_ISSUER"} <= read_names
     assert read_names <= set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.MULTILINE))
@@ -124,6 +124,46 @@ def test_blanks_in_lists_do_not_matter():
 
     assert found["ALLOWED_HOSTS"] == ["a.example", "b.example"]
     assert found["CSRF_TRUSTED_ORIGINS"] == ["https://a.example", "https://b.example"]
+
+
+def test_no_other_origin_may_call_the_api_by_default():
+    assert values(**GOOD)["CORS_ALLOWED_ORIGINS"] == []
+
+
+def test_origins_are_taken_as_browsers_write_them():
+    origins = ["https://shop.example.com", "http://localhost:5173", "https://books.example:8443", "http://[::1]:3000"]
+
+    found = values(**GOOD | {"CORS_ALLOWED_ORIGINS": ", ".join(origins)})
+
+    assert found["CORS_ALLOWED_ORIGINS"] == origins
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "shop.example.com",
+        "//shop.example.com",
+        "ftp://shop.example.com",
+        "https://",
+        "https://*.example.com",
+        "https://shop.example.com/",
+        "https://shop.example.com/path",
+        "https://shop.example.com?x=1",
+        "https://user@shop.example.com",
+        "https://Shop.example.com",
+        "https://shop.example.com:443",
+        "http://shop.example.com:80",
+        "https://shop.example.com:port",
+        "https://shop example.com",
+    ],
+)
+def test_an_origin_that_no_browser_sends_stops_the_start(origin):
+    result = read(**GOOD | {"CORS_ALLOWED_ORIGINS": f"https://good.example, {origin}"})
+
+    assert result.returncode != 0
+    assert f"CORS_ALLOWED_ORIGINS holds {origin}. Write each origin as browsers do" in result.stderr
 
 
 @pytest.mark.parametrize(
