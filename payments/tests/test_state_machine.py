@@ -483,7 +483,7 @@ def document_in_oracle(document: Document) -> dict[str, Any]:
         "currency": document.currency,
         "total": amount(document.total),
         "paid": amount(document.paid),
-        "outstanding": amount(document.total - document.paid),
+        "outstanding": amount(0 if document.cancelled else document.total - document.paid),
         "entries": [entry_of(entry) for entry in document.entries],
     }
 
