@@ -202,7 +202,7 @@ def create_draft(
                 **_amounts(totals),
                 change=change,
             )
-            _insert_lines(invoice, list(enumerate(zip(lines, totals.lines, strict=True), start=1)), change)
+            _replace_lines(invoice, {}, lines, totals, change)
     return invoice
 
 
@@ -356,7 +356,10 @@ def require_cancellable(invoice: Invoice) -> None:
 
 
 def set_next_number(*, actor: Actor, company: Company, year: int, next_value: int) -> NumberSeries:
-    """Let the series of `year` start at `next_value`. Possible until it has given its first number."""
+    """Let the series of `year` start at `next_value`. Possible until it has given its first number.
+
+    A series that starts there already stays as it is, and nothing is recorded.
+    """
     if not 1 <= next_value <= 999_999_999:
         raise DateInvalid("A series starts between 1 and 999 999 999.", field="next_value")
     if not EARLIEST_DATE.year <= year <= LATEST_DATE.year:
@@ -366,6 +369,8 @@ def set_next_number(*, actor: Actor, company: Company, year: int, next_value: in
         series = NumberSeries.objects.select_for_update().get(company=company, year=year)
         if series.next_value != series.first_value:
             raise SeriesInUse(field="year")
+        if series.next_value == next_value:
+            return series
         series.first_value = series.next_value = next_value
         with recording(actor=actor, action="series.start_set", company_id=company.pk, reason=f"{series}: {next_value}"):
             series.save(update_fields=["first_value", "next_value"])

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from core.api.fields import MoneyField, TextField
 from core.api.serializers import CamelCaseSerializer
-from core.api.viewsets import ScopedViewSet
+from core.api.viewsets import ScopedViewSet, read_id
 from core.money import minor_units
 from invoices.api import VatBreakdownSerializer
 from parties.models import Company
@@ -291,11 +291,7 @@ class ReportViewSet(ScopedViewSet):
         named = self.request.query_params.get("companyId")
         if named is None:
             return [company for company in companies_of(self.caller) if self.caller.may(self.permission, company.pk)]
-        try:
-            company_id = serializers.IntegerField().run_validation(named)
-        except serializers.ValidationError as error:
-            raise serializers.ValidationError({"companyId": error.detail}) from None
-        company = company_for(self.caller, company_id)
+        company = company_for(self.caller, read_id(named, "companyId"))
         self.require(company.pk)
         return [company]
 
