@@ -13,7 +13,7 @@ from audit.models import Recorded, history_model
 from core.errors import DomainError, NotFound
 from invoices.models import Invoice, InvoiceLine
 from invoices.selectors import Actions
-from parties.models import Customer
+from parties.models import Company, Customer
 
 
 class NotThen(NotFound):
@@ -61,7 +61,7 @@ def _moment(as_of: datetime | date, invoice: Invoice) -> datetime:
 def _document(invoice: Invoice, row: Any) -> Invoice:
     """The invoice of a history row with what belonged to it when its entry was written."""
     then: Invoice = row.instance
-    then.company = invoice.company
+    then.company = next(iter(_as_of(Company, row.change_id, id=then.company_id)), invoice.company)
     then.customer = next(iter(_as_of(Customer, row.change_id, id=then.customer_id)), invoice.customer)
     lines = sorted(_as_of(InvoiceLine, row.change_id, invoice_id=invoice.pk), key=lambda line: (line.position, line.pk))
     payments = [entry for entry in invoice.payments.all() if entry.change_id <= row.change_id]

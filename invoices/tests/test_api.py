@@ -362,6 +362,22 @@ def test_pages_run_through_the_whole_list_and_back(client, company, ordering):
     assert [row["id"] for row in client.get(back).json()["results"]] == pages[1]
 
 
+def test_nothing_is_owed_on_a_cancelled_invoice(client, company):
+    open_invoice, cancelled = make_issued(company), make_issued(company)
+    url = f"/api/invoices/{cancelled.pk}"
+
+    state = client.post(f"{url}/cancel").json()
+    document, before = client.get(url).json(), client.get(f"{url}?version=2").json()
+
+    assert (state["status"], state["total"], state["outstanding"]) == ("Cancelled", "115.00", "0.00")
+    assert (document["total"], document["outstanding"], document["isOverdue"]) == ("115.00", "0.00", False)
+    assert (before["status"], before["outstanding"]) == ("Issued", "115.00")
+    rows = client.get("/api/invoices?ordering=outstanding&totalMin=115").json()["results"]
+    assert [(row["id"], row["outstanding"]) for row in rows] == [(cancelled.pk, "0.00"), (open_invoice.pk, "115.00")]
+    newest = client.get(f"{url}/history").json()["results"][0]
+    assert (newest["oldValues"]["outstanding"], newest["newValues"]["outstanding"]) == ("115.00", "0.00")
+
+
 def test_an_empty_list_is_a_list(client):
     assert client.get("/api/invoices").json() == {"results": [], "next": None, "previous": None}
 
