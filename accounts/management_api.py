@@ -116,6 +116,7 @@ class UserViewSet(ScopedViewSet):
             raise NotFound
         self.require()
         self.require_all(membership.company_id for membership in user.memberships.all())
+        self.require_known_parameters()
         self.target = user
         return user
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from core.api.fields import MoneyField, TextField
 from core.api.serializers import CamelCaseSerializer
-from core.api.viewsets import ScopedViewSet, read_id
+from core.api.viewsets import ScopedViewSet, read_id, refuse_parameter
 from core.money import minor_units
 from invoices.api import VatBreakdownSerializer
 from parties.models import Company
@@ -301,6 +301,6 @@ class ReportViewSet(ScopedViewSet):
         serializer = self.filter_serializers[str(self.action)](data=parameters)
         unknown = next((name for name in parameters if name not in serializer.fields), None)
         if unknown is not None:
-            self._refuse_parameter(unknown, list(serializer.fields))
+            refuse_parameter(unknown, list(serializer.fields))
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)

@@ -1,7 +1,7 @@
 """The base of every endpoint: scoping to the caller's companies, permissions, filters, versions, ETags, caching."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from django.db import transaction
@@ -19,6 +19,7 @@ from core.errors import DomainError, NotFound, PermissionDenied, StaleVersion
 
 ENTITY_TAG = re.compile(r'"([0-9]{1,9})"')
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
+COMMAND_PARAMETERS = {"POST": ("dryRun",), "PATCH": ("dryRun",), "DELETE": ("version", "dryRun")}
 
 
 class VersionRequired(DomainError):
@@ -54,8 +55,16 @@ def read_id(value: Any, name: str) -> int:
         raise ValidationError({name: error.detail}) from None
 
 
+def refuse_parameter(name: str, known: Sequence[str]) -> NoReturn:
+    """Raise the 400 about a query parameter that is none of `known`."""
+    sentence = f"known are: {', '.join(known)}" if known else "none is known"
+    raise ValidationError({name: [f"There is no such parameter here; {sentence}."]}, code="unknown_parameter")
+
+
 class Endpoint(APIView):
     """What every endpoint shares: its replies, business data or tokens, are not for caches; a command can be tried."""
+
+    filter_serializers: ClassVar[dict[str, type[Serializer]]] = {}
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """The reply, kept nowhere."""
@@ -65,11 +74,21 @@ class Endpoint(APIView):
 
     @property
     def is_dry_run(self) -> bool:
-        """Whether ``?dryRun=true`` asks what a command would do."""
+        """Whether ``?dryRun=true`` asks what a command would do. A parameter not known is a 400."""
+        self.require_known_parameters()
         text = self.request.query_params.get("dryRun", "false")
         if text not in ("true", "false"):
             raise ValidationError({"dryRun": ["Say true or false."]}, code="invalid_parameter")
         return text == "true"
+
+    def require_known_parameters(self) -> None:
+        """Raise a 400 for a query parameter that a command, or a document that is read, does not take."""
+        known = COMMAND_PARAMETERS.get(str(self.request.method), ())
+        if not known and (serializer_class := self.filter_serializers.get(str(getattr(self, "action", "")))):
+            known = tuple(serializer_class().fields)
+        unknown = next((name for name in self.request.query_params if name not in known), None)
+        if unknown is not None:
+            refuse_parameter(unknown, known)
 
 
 class ScopedViewSet(Endpoint, GenericViewSet):
@@ -81,7 +100,6 @@ class ScopedViewSet(Endpoint, GenericViewSet):
     """
 
     required_permissions: ClassVar[dict[str, str]] = {}
-    filter_serializers: ClassVar[dict[str, type[Serializer]]] = {}
     pagination_class = KeysetPagination
     default_ordering = "-createdAt"
     version_is_precondition = False
@@ -113,6 +131,7 @@ class ScopedViewSet(Endpoint, GenericViewSet):
         if row is None:
             raise NotFound
         self.require(row.company_id)
+        self.require_known_parameters()
         self.target = row
         return row
 
@@ -194,7 +213,7 @@ class ScopedViewSet(Endpoint, GenericViewSet):
             known = list(serializer.fields)
         unknown = [name for name in parameters if name not in known]
         if unknown:
-            self._refuse_parameter(unknown[0], [*known, *sorted(PAGE_PARAMETERS)])
+            refuse_parameter(unknown[0], [*known, *sorted(PAGE_PARAMETERS)])
         if serializer_class is None:
             return {}
         serializer.is_valid(raise_exception=True)
@@ -211,7 +230,3 @@ class ScopedViewSet(Endpoint, GenericViewSet):
         if location is not None:
             headers["Location"] = location
         return Response(data, status=status, headers=headers)
-
-    def _refuse_parameter(self, name: str, known: list[str]) -> NoReturn:
-        message = f"There is no such parameter here; known are: {', '.join(known)}."
-        raise ValidationError({name: [message]}, code="unknown_parameter")

@@ -41,7 +41,8 @@ def stable(value: Any) -> Any:
 def requests_of(world: World, name: str, method: str) -> list[Ask]:
     """A request that succeeds, others that are refused, and for invoices the quick form."""
     good = good_requests(world)[name, method]
-    refused = Ask(good.path, good.query | {"version": 7}, (good.body or {}) | {"version": 7, "reason": "\u0007"})
+    stale = {"version": 7}
+    refused = Ask(good.path, good.query and good.query | stale, (good.body or {}) | stale)
     named = QUICK | {"companyId": world.company.pk}
     return [good, refused, *([Ask({}, {}, named)] if (name, method) == ("invoices", "POST") else [])]
 
@@ -159,6 +160,19 @@ def test_no_reply_is_for_caches_and_each_bears_the_id_of_its_request():
             if reply.status_code >= 400:
                 assert reply["Content-Type"] == "application/problem+json"
                 assert (reply.json()["requestId"], reply.json()["status"]) == ("request-4711", reply.status_code)
+
+
+@pytest.mark.parametrize("parameter", ["dryrun", "dry_run", "nonsense"])
+def test_a_parameter_that_is_not_known_is_refused_and_nothing_is_done(parameter: str) -> None:
+    world = make_world()
+    client = admin_of(world.company)
+    before = rows()
+
+    for (name, method), ask in good_requests(world).items():
+        reply = ask.send(client, name, method, **{parameter: "true"})
+        assert (reply.status_code, reply.json()["code"]) == (400, "unknown_parameter"), (name, method)
+        assert reply.json()["errors"][0]["field"] == parameter
+    assert rows() == before
 
 
 def test_registering_can_be_tried():
