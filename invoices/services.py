@@ -407,7 +407,8 @@ def _next_number(company_id: int, year: int) -> str:
 
 
 def _customer_named(actor: Actor, company: Company, name: str) -> Customer:
-    found = list(Customer.objects.filter(company=company, name__iexact=name, archived=False)[:2])
+    # The database's own comparison without case knows no umlauts on SQLite.
+    found = list(Customer.objects.filter(company=company, search_text=search_text(name), archived=False)[:2])
     if len(found) > 1:
         raise CustomerAmbiguous(field="customer_name")
     return found[0] if found else create_customer(actor=actor, company=company, name=name)

@@ -67,6 +67,21 @@ def test_a_document_is_read_as_of_a_moment(client, company):
     assert (future.status_code, future.json()["code"]) == (400, "moment_in_future")
 
 
+def test_a_draft_of_a_moment_shows_the_parties_of_that_moment(client, company, finance):
+    customer = make_customer(company, name="First")
+    url = f"/api/invoices/{make_draft(company, customer=customer).pk}"
+    moments = []
+    for name in ("Second", "Third"):
+        update_customer(actor=finance, customer_id=customer.pk, name=name)
+        update_company(actor=finance, company_id=company.pk, name=f"{name} Trading")
+        moments.append(company.history.first().history_date.isoformat())
+
+    documents = [client.get(url, {"asOf": moment}).json() for moment in moments]
+
+    assert [document["customerName"] for document in documents] == ["Second", "Third"]
+    assert [document["seller"]["name"] for document in documents] == ["Second Trading", "Third Trading"]
+
+
 @pytest.mark.parametrize("query", ["version=0", "version=x", "asOf=yesterday", "at=1"])
 def test_a_wrong_question_about_the_past_is_a_400(client, company, query):
     assert client.get(f"/api/invoices/{make_draft(company).pk}?{query}").status_code == 400
