@@ -181,9 +181,13 @@ class Books(RuleBasedStateMachine):
         self.issue(number=len(self.documents) - 1, apt=False, version=None, actor=ACTORS[0])
 
     def command(self, predict: Callable[[], Any], act: Callable[..., Any], actor: SystemActor, **details: Any) -> Any:
-        """Give the command; its result, or None where both oracle and program refuse it for the same reason."""
+        """Give the command; its result, or None where both oracle and program refuse it for the same reason.
+
+        Nothing is recorded of a command that changes nothing (`predict` gives False).
+        """
+        is_idle = False
         try:
-            predict()
+            is_idle = predict() is False
             expected = "done"
         except Refused as refusal:
             expected = refusal.code
@@ -194,7 +198,7 @@ class Books(RuleBasedStateMachine):
             result, outcome = None, getattr(error, "constraint_code", error.code)
         self.record = record()
         assert outcome == expected
-        if outcome != "done":
+        if outcome != "done" or is_idle:
             assert self.record == before
             return None
         newest = Change.objects.order_by("id").last()
