@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import PasswordChangeView
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse_lazy
@@ -16,7 +16,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.forms import MembershipForm, NewUserForm, OwnPasswordForm, PasswordForm, UserForm
-from accounts.models import Membership, User
+from accounts.models import Membership, User, people_of
 from accounts.roles import Role
 from accounts.services import change_password, create_user, grant_role, revoke_role, update_user
 from audit.admin import NOTHING, ChangeAdmin, RecordedAdmin, companies_with_record, conflict_context
@@ -32,10 +32,7 @@ def users_of(user: User, permission: str) -> QuerySet[User]:
     """The users all of whose companies are ones in which `user` holds `permission`; who has no company is nobody's."""
     if user.is_superuser:
         return User.objects.all()
-    companies = [company for company in user.company_ids if user.may(permission, company)]
-    elsewhere = Membership.objects.filter(user=OuterRef("pk")).exclude(company__in=companies)
-    here = Membership.objects.filter(user=OuterRef("pk"), company__in=companies)
-    return User.objects.filter(Exists(here), ~Exists(elsewhere))
+    return people_of([company for company in user.company_ids if user.may(permission, company)])
 
 
 @admin.register(User)

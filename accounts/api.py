@@ -12,6 +12,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from accounts.addresses import client_address
 from accounts.models import User
+from accounts.pages import links_from
 from accounts.roles import Role, leading_role
 from accounts.selectors import FAMILY_CLAIM
 from accounts.services import (
@@ -27,6 +28,7 @@ from accounts.services import (
 from core.api.fields import TextField
 from core.api.problems import CONTENT_TYPE, ProblemSerializer
 from core.api.serializers import CamelCaseSerializer
+from core.api.viewsets import Endpoint, rehearsed
 from core.errors import PermissionDenied
 from core.permissions import PUBLIC, SIGNED_IN
 from parties.selectors import CompanyUnknown, companies_of
@@ -135,9 +137,10 @@ class RegisteredUserSerializer(CamelCaseSerializer):
     id = serializers.IntegerField()
     email = serializers.CharField()
     role = serializers.ChoiceField(Role.choices)
+    version = serializers.IntegerField()
 
 
-class SignInViewSet(ViewSet):
+class SignInViewSet(Endpoint, ViewSet):
     """Signing in and out. No sign-in is needed, and a stale Authorization header does not stand in the way."""
 
     authentication_classes: list[Any] = []
@@ -188,13 +191,8 @@ class SignInViewSet(ViewSet):
     )
     def request_reset(self, request: Request) -> Response:
         """Mail a link that leads to a new password, if somebody signs in with this address. The reply never says."""
-
-        def link_of(token: str) -> str:
-            uid, signature = token.split("/")
-            return request.build_absolute_uri(reverse("reset-password", args=[uid, signature]))
-
         email = _valid(PasswordResetRequestSerializer, request)["email"]
-        request_password_reset(email=email, link_of=link_of, address=client_address(request))
+        request_password_reset(email=email, link_of=links_from(request), address=client_address(request))
         return Response(status=204)
 
     @extend_schema(
@@ -207,7 +205,7 @@ class SignInViewSet(ViewSet):
         return Response(status=204)
 
 
-class AccountViewSet(ViewSet):
+class AccountViewSet(Endpoint, ViewSet):
     """The signed-in user, and making further users."""
 
     required_permissions = {"me": SIGNED_IN, "register": "accounts.add_user", "change_password": SIGNED_IN}
@@ -220,7 +218,7 @@ class AccountViewSet(ViewSet):
     @extend_schema(operation_id="getSignedInUser", responses=SignedInUserSerializer, tags=["auth"])
     def me(self, request: Request) -> Response:
         """Who is signed in, with the role in each company."""
-        return Response(SignedInUserSerializer(_description(self.caller)).data, headers={"Cache-Control": "no-store"})
+        return Response(SignedInUserSerializer(_description(self.caller)).data)
 
     @extend_schema(
         operation_id="changePassword",
@@ -257,14 +255,21 @@ class AccountViewSet(ViewSet):
             raise CompanyUnknown(field="company_ids")
         if not all(self.caller.may("accounts.add_user", company_id) for company_id in wanted):
             raise PermissionDenied
-        user = create_user(
-            actor=self.caller,
-            email=data["email"],
-            password=data["password"],
-            full_name=data.get("full_name", ""),
-            memberships={company: data["role"] for company in companies if company.pk in wanted},
-        )
-        return Response({"id": user.pk, "email": user.email, "role": data["role"]}, status=201)
+        memberships = {company: data["role"] for company in companies if company.pk in wanted}
+
+        def command() -> Response:
+            user = create_user(
+                actor=self.caller,
+                email=data["email"],
+                password=data["password"],
+                full_name=data.get("full_name", ""),
+                memberships=memberships,
+            )
+            made = {"id": user.pk, "email": user.email, "role": data["role"], "version": user.version}
+            headers = {"ETag": f'"{user.version}"', "Location": reverse("user", args=[user.pk])}
+            return Response(made, status=201, headers=headers)
+
+        return rehearsed(command) if self.is_dry_run else command()
 
 
 def _valid(serializer_class: type[CamelCaseSerializer], request: Request) -> dict[str, Any]:
@@ -287,5 +292,4 @@ def _description(user: User) -> dict[str, Any]:
 
 def _token_reply(pair: TokenPair) -> Response:
     tokens = {"access": pair.access, "refresh": pair.refresh, "expires_in": pair.expires_in}
-    data = TokenPairSerializer(_description(pair.user) | tokens).data
-    return Response(data, headers={"Cache-Control": "no-store"})
+    return Response(TokenPairSerializer(_description(pair.user) | tokens).data)

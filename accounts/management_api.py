@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -115,6 +116,8 @@ class UserViewSet(ScopedViewSet):
             raise NotFound
         self.require()
         self.require_all(membership.company_id for membership in user.memberships.all())
+        self.require_known_parameters()
+        self.target = user
         return user
 
     def require_all(self, company_ids: Any) -> None:
@@ -129,7 +132,7 @@ class UserViewSet(ScopedViewSet):
         filters = self.filters()
         users = users_visible_to(self.caller, companies_where(self.caller, self.permission))
         if "company_id" in filters:
-            users = users.filter(memberships__company_id=filters.pop("company_id"))
+            users = users.filter(memberships__company__id=filters.pop("company_id"))
         return self.page(users.filter(**filters).prefetch_related("memberships__group"), UserSerializer)
 
     @extend_schema(operation_id="getUser", tags=["users"])
@@ -142,8 +145,8 @@ class UserViewSet(ScopedViewSet):
         """Change a user's name and roles, or deactivate them, which signs them out at once."""
         user = self.scoped_object()
         data = self.body(UserChangeSerializer)
-        version = self.stated_version(data.pop("version", None), required=True)
         roles = self.roles_of(data.pop("memberships")) if "memberships" in data else None
+        version = self.stated_version(data.pop("version", None), required=True)
 
         def command() -> Response:
             try:
@@ -158,7 +161,7 @@ class UserViewSet(ScopedViewSet):
     def roles_of(self, rows: Sequence[dict[str, Any]]) -> dict[Company, str]:
         """Company -> role. Raises CompanyUnknown, and PermissionDenied where the caller is not Admin."""
         roles = {row["company_id"]: row["role"] for row in rows}
-        companies = list(companies_of(self.caller).filter(pk__in=roles))
+        companies = [company for company in companies_of(self.caller) if company.pk in roles]
         if len(companies) < len(roles):
             raise CompanyUnknown(field="memberships")
         self.require_all(roles)
@@ -183,6 +186,7 @@ class FoundingViewSet(CompanyViewSet):
 
         def command() -> Response:
             company = found_company(actor=self.caller, **data)
-            return self.document(CompanySerializer(company).data, status=201)
+            location = reverse("company", args=[company.pk])
+            return self.document(CompanySerializer(company).data, status=201, location=location)
 
         return self.once(NO_COMPANY, command)

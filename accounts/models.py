@@ -154,8 +154,9 @@ class Membership(Recorded):
 
 def people_of(company_ids: Sequence[int]) -> models.QuerySet[User]:
     """The users with a role in one of the companies and with none in any other."""
-    elsewhere = Membership.objects.exclude(company_id__in=company_ids).values("user_id")
-    return User.objects.filter(memberships__company_id__in=company_ids).exclude(pk__in=elsewhere)
+    here = Membership.objects.filter(user=models.OuterRef("pk"), company_id__in=company_ids)
+    elsewhere = Membership.objects.filter(user=models.OuterRef("pk")).exclude(company_id__in=company_ids)
+    return User.objects.filter(models.Exists(here), ~models.Exists(elsewhere))
 
 
 class SignIn(models.Model):

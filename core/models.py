@@ -19,6 +19,7 @@ class IdempotencyKey(models.Model):
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
     status = models.PositiveSmallIntegerField(null=True)
     entity_tag = models.CharField(max_length=20, blank=True)
+    location = models.CharField(max_length=200, blank=True, db_default="")
     body = models.JSONField(null=True, encoder=DjangoJSONEncoder)
     created_at = models.DateTimeField(db_default=DatabaseNow(), db_index=True)
 

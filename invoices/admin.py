@@ -177,7 +177,7 @@ class InvoiceAdmin(RecordedAdmin):
         "company",
     )
     list_filter = ("status", ("company", ScopedFilter), "issue_date")
-    search_fields = ("number", "customer_name")
+    search_fields = ("number", "shown_name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         """The invoices of the reader's companies, newest first."""
@@ -188,7 +188,7 @@ class InvoiceAdmin(RecordedAdmin):
         """The number, or which draft it is."""
         return str(invoice)
 
-    @admin.display(description="customer", ordering="customer_name")
+    @admin.display(description="customer", ordering="shown_name")
     def customer_column(self, invoice: Invoice) -> str:
         """Who is billed."""
         return invoice.buyer_name

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from drf_spectacular.utils import (
     OpenApiParameter,
     PolymorphicProxySerializer,
@@ -287,7 +288,7 @@ class InvoiceFilterSerializer(CamelCaseSerializer):
     currency = TextField(max_length=3, required=False)
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False)
     search = TextField(max_length=200, required=False, help_text="Part of number, customer's name or reference.")
-    overdue = serializers.BooleanField(required=False, allow_null=True, default=None)
+    overdue = serializers.BooleanField(required=False)
     issue_date_from = serializers.DateField(required=False)
     issue_date_to = serializers.DateField(required=False)
     due_date_from = serializers.DateField(required=False)
@@ -354,7 +355,7 @@ class InvoiceViewSet(ScopedViewSet):
         "total": "total",
         "outstanding": "outstanding",
         "number": "number_or_blank",
-        "customerName": "customer_name",
+        "customerName": "shown_name",
     }
 
     def visible(self) -> QuerySet[Invoice]:
@@ -393,7 +394,7 @@ class InvoiceViewSet(ScopedViewSet):
 
         def command() -> Response:
             invoice = create_draft(actor=self.caller, company=company, items=items, **data)
-            return self._reply(invoice, InvoiceSerializer, status=201)
+            return self._made(invoice, InvoiceSerializer)
 
         return self.once(company.pk, command)
 
@@ -404,7 +405,7 @@ class InvoiceViewSet(ScopedViewSet):
 
         def command() -> Response:
             invoice = create_quick_draft(actor=self.caller, company=company, **data)
-            return self._reply(invoice, QuickInvoiceSerializer, status=201)
+            return self._made(invoice, QuickInvoiceSerializer)
 
         return self.once(company.pk, command)
 
@@ -490,9 +491,12 @@ class InvoiceViewSet(ScopedViewSet):
         invoice = self.scoped_object()
         return Response(InvoiceTimelineSerializer({"results": invoice_timeline(invoice)}).data)
 
-    def _reply(self, invoice: Invoice, serializer_class: type[InvoiceSerializer], *, status: int = 200) -> Response:
+    def _reply(self, invoice: Invoice, serializer_class: type[InvoiceSerializer], **options: Any) -> Response:
         document = invoice_documents_of(self.caller).get(pk=invoice.pk)
-        return self.document(serializer_class(with_actions(document, self.caller)).data, status=status)
+        return self.document(serializer_class(with_actions(document, self.caller)).data, **options)
+
+    def _made(self, invoice: Invoice, serializer_class: type[InvoiceSerializer]) -> Response:
+        return self._reply(invoice, serializer_class, status=201, location=reverse("invoice", args=[invoice.pk]))
 
 
 def _items(rows: Any) -> list[Item]:

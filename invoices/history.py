@@ -13,7 +13,7 @@ from audit.models import Recorded, history_model
 from core.errors import DomainError, NotFound
 from invoices.models import Invoice, InvoiceLine
 from invoices.selectors import Actions
-from parties.models import Customer
+from parties.models import Company, Customer
 
 
 class NotThen(NotFound):
@@ -39,12 +39,14 @@ def past_invoice(invoice: Invoice, *, version: int | None = None, as_of: datetim
     rows = history_model(Invoice).objects.filter(id=invoice.pk)
     if version is not None:
         rows = rows.filter(version=version)
+    known: dict[str, Any] = {}
     if as_of is not None:
-        rows = rows.filter(history_date__lte=_moment(as_of, invoice))
+        known["history_date__lte"] = _moment(as_of, invoice)
+        rows = rows.filter(**known)
     row = rows.order_by("-version").first()
     if row is None or row.history_type == "-":
         raise NotThen
-    return _document(invoice, row)
+    return _document(invoice, row, known or {"change_id__lte": row.change_id})
 
 
 def _moment(as_of: datetime | date, invoice: Invoice) -> datetime:
@@ -58,12 +60,16 @@ def _moment(as_of: datetime | date, invoice: Invoice) -> datetime:
     return datetime.combine(as_of, time.max, tzinfo=invoice.company.zone)
 
 
-def _document(invoice: Invoice, row: Any) -> Invoice:
-    """The invoice of a history row with what belonged to it when its entry was written."""
+def _document(invoice: Invoice, row: Any, known: dict[str, Any]) -> Invoice:
+    """The invoice of a history row with what belonged to it when its entry was written.
+
+    The parties are those of the newest of their versions that were `known` (conditions on them).
+    """
     then: Invoice = row.instance
-    then.company = invoice.company
-    then.customer = next(iter(_as_of(Customer, row.change_id, id=then.customer_id)), invoice.customer)
-    lines = sorted(_as_of(InvoiceLine, row.change_id, invoice_id=invoice.pk), key=lambda line: (line.position, line.pk))
+    then.company = next(iter(_newest(Company, known | {"id": then.company_id})), invoice.company)
+    then.customer = next(iter(_newest(Customer, known | {"id": then.customer_id})), invoice.customer)
+    lines_then = _newest(InvoiceLine, {"change_id__lte": row.change_id, "invoice_id": invoice.pk})
+    lines = sorted(lines_then, key=lambda line: (line.position, line.pk))
     payments = [entry for entry in invoice.payments.all() if entry.change_id <= row.change_id]
     for entry in payments:
         entry.actions = Actions([], {})  # type: ignore[attr-defined]
@@ -72,7 +78,7 @@ def _document(invoice: Invoice, row: Any) -> Invoice:
     return then
 
 
-def _as_of(model: type[Recorded], change_id: int, **which: Any) -> Iterable[Any]:
-    """The objects of `model` as they were when the journal entry `change_id` had been written."""
-    rows = model.history.filter(change_id__lte=change_id, **which).latest_of_each()  # type: ignore[attr-defined]
+def _newest(model: type[Recorded], conditions: dict[str, Any]) -> Iterable[Any]:
+    """The objects of `model` as the newest of their versions under `conditions` has them."""
+    rows = model.history.filter(**conditions).latest_of_each()  # type: ignore[attr-defined]
     return [row.instance for row in rows if row.history_type != "-"]

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Round
 
 from audit.guards import FrozenSince, FrozenWith, Guard, OnlyRises
@@ -41,8 +41,8 @@ def _discount_constraint(name: str) -> models.CheckConstraint:
 class Invoice(Recorded):
     """A bill: a draft until it is issued, then frozen but for what is paid.
 
-    `seller` and `buyer` are the parties as they were at issue; `outstanding` is worked out by the database and stale in
-    memory after a write.
+    `seller` and `buyer` are the parties as they were at issue; `outstanding` is worked out by the database, zero once
+    the invoice is cancelled, and stale in memory after a write.
     """
 
     guards: ClassVar[tuple[Guard, ...]] = (
@@ -95,7 +95,10 @@ class Invoice(Recorded):
     paid = AmountField(default=ZERO_AMOUNT, editable=False)
     credited = AmountField(default=ZERO_AMOUNT, editable=False)
     outstanding = models.GeneratedField(
-        expression=Round(F("total") - F("paid") - F("credited"), AMOUNT_DECIMALS),
+        expression=Case(
+            When(cancelled_at__isnull=False, then=Value(ZERO_AMOUNT)),
+            default=Round(F("total") - F("paid") - F("credited"), AMOUNT_DECIMALS),
+        ),
         output_field=AmountField(),
         db_persist=True,
     )
@@ -211,7 +214,7 @@ class Invoice(Recorded):
     @property
     def still_owed(self) -> Decimal:
         """What is outstanding, from the amounts in memory (the generated column is stale after a write)."""
-        return self.total - self.paid - self.credited
+        return ZERO_AMOUNT if self.cancelled_at else self.total - self.paid - self.credited
 
     @property
     def is_overdue(self) -> bool:

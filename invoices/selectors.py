@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Prefetch, Q, QuerySet, Value
+from django.db.models import Case, Prefetch, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
 from audit.selectors import TimelineEntry, newest_first, timeline
@@ -19,9 +19,15 @@ from parties.models import Company
 
 
 def invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
-    """The invoices of the user's companies, with what a list row shows, and a number to order by ("" on drafts)."""
-    invoices = Invoice.objects.select_related("company", "customer")
-    return visible_to(user, invoices.annotate(number_or_blank=Coalesce("number", Value(""))))
+    """The invoices of the user's companies, with what a list row shows.
+
+    To order by: `number_or_blank` ("" on drafts), and `shown_name`, the customer's as the document shows it.
+    """
+    invoices = Invoice.objects.select_related("company", "customer").annotate(
+        number_or_blank=Coalesce("number", Value("")),
+        shown_name=Case(When(issued_at=None, then="customer__name"), default="customer_name"),
+    )
+    return visible_to(user, invoices)
 
 
 def invoice_references_of(user: CompanyMember) -> QuerySet[Invoice]:
@@ -55,8 +61,8 @@ def filtered_invoices(
     """The invoices that fit all the filters given; None leaves a filter out."""
     conditions: dict[str, Any] = {
         "status": status,
-        "customer_id": customer_id,
-        "company_id": company_id,
+        "customer__id": customer_id,
+        "company__id": company_id,
         "currency": currency,
         "issue_date__gte": issue_date_from,
         "issue_date__lte": issue_date_to,
@@ -65,9 +71,10 @@ def filtered_invoices(
         "total__gte": total_min,
         "total__lte": total_max,
         "external_id": external_id,
-        "search_text__contains": None if search is None else comparison_key(search),
     }
     invoices = invoices.filter(**{name: value for name, value in conditions.items() if value is not None})
+    if search is not None:
+        invoices = invoices.filter(_found_by(comparison_key(search)))
     if overdue is not None:
         invoices = invoices.filter(_overdue() if overdue else ~_overdue())
     return invoices
@@ -201,6 +208,12 @@ def invoice_timeline(invoice: Invoice) -> list[TimelineEntry]:
 def _payment_model() -> Any:
     """The model behind the reverse relation `payments`: read here, known and written in the payments room only."""
     return Invoice._meta.get_field("payments").related_model
+
+
+def _found_by(key: str) -> Q:
+    """What is found by a part of its texts: until it is issued, a document shows its customer as it is now."""
+    issued = Q(issued_at__isnull=False, search_text__contains=key)
+    return issued | Q(issued_at=None, customer__search_text__contains=key)
 
 
 def _overdue() -> Q:

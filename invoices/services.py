@@ -202,7 +202,7 @@ def create_draft(
                 **_amounts(totals),
                 change=change,
             )
-            _insert_lines(invoice, list(enumerate(zip(lines, totals.lines, strict=True), start=1)), change)
+            _replace_lines(invoice, {}, lines, totals, change)
     return invoice
 
 
@@ -356,7 +356,10 @@ def require_cancellable(invoice: Invoice) -> None:
 
 
 def set_next_number(*, actor: Actor, company: Company, year: int, next_value: int) -> NumberSeries:
-    """Let the series of `year` start at `next_value`. Possible until it has given its first number."""
+    """Let the series of `year` start at `next_value`. Possible until it has given its first number.
+
+    A series that starts there already stays as it is, and nothing is recorded.
+    """
     if not 1 <= next_value <= 999_999_999:
         raise DateInvalid("A series starts between 1 and 999 999 999.", field="next_value")
     if not EARLIEST_DATE.year <= year <= LATEST_DATE.year:
@@ -366,6 +369,8 @@ def set_next_number(*, actor: Actor, company: Company, year: int, next_value: in
         series = NumberSeries.objects.select_for_update().get(company=company, year=year)
         if series.next_value != series.first_value:
             raise SeriesInUse(field="year")
+        if series.next_value == next_value:
+            return series
         series.first_value = series.next_value = next_value
         with recording(actor=actor, action="series.start_set", company_id=company.pk, reason=f"{series}: {next_value}"):
             series.save(update_fields=["first_value", "next_value"])
@@ -402,7 +407,8 @@ def _next_number(company_id: int, year: int) -> str:
 
 
 def _customer_named(actor: Actor, company: Company, name: str) -> Customer:
-    found = list(Customer.objects.filter(company=company, name__iexact=name, archived=False)[:2])
+    # The database's own comparison without case knows no umlauts on SQLite.
+    found = list(Customer.objects.filter(company=company, search_text=search_text(name), archived=False)[:2])
     if len(found) > 1:
         raise CustomerAmbiguous(field="customer_name")
     return found[0] if found else create_customer(actor=actor, company=company, name=name)

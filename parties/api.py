@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -97,7 +98,7 @@ class CustomerChangeSerializer(PartySerializer):
 class CustomerFilterSerializer(CamelCaseSerializer):
     """Filters of the list of customers."""
 
-    company_id = serializers.IntegerField(required=False)
+    company_id = serializers.IntegerField(required=False, source="company__id")
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False)
     archived = serializers.BooleanField(required=False)
     search = TextField(max_length=200, required=False, help_text="Part of the name.")
@@ -203,7 +204,8 @@ class CustomerViewSet(ScopedViewSet):
 
         def command() -> Response:
             customer = create_customer(actor=self.caller, company=company, **data)
-            return self.document(CustomerSerializer(customer).data, status=201)
+            location = reverse("customer", args=[customer.pk])
+            return self.document(CustomerSerializer(customer).data, status=201, location=location)
 
         return self.once(company.pk, command)
 

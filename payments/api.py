@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -86,9 +87,9 @@ class ActionablePaymentSerializer(PaymentSerializer):
 class PaymentFilterSerializer(CamelCaseSerializer):
     """Filters of the list of payments."""
 
-    invoice_id = serializers.IntegerField(required=False)
-    customer_id = serializers.IntegerField(required=False, source="invoice__customer_id")
-    company_id = serializers.IntegerField(required=False)
+    invoice_id = serializers.IntegerField(required=False, source="invoice__id")
+    customer_id = serializers.IntegerField(required=False, source="invoice__customer__id")
+    company_id = serializers.IntegerField(required=False, source="company__id")
     method = serializers.ChoiceField(Method.choices, required=False)
     kind = serializers.ChoiceField(Kind.choices, required=False)
     reference = TextField(max_length=200, required=False)
@@ -141,7 +142,7 @@ class PaymentViewSet(ScopedViewSet):
 
         def command() -> Response:
             payment = apply_payment(actor=self.caller, invoice_id=invoice.pk, **data)
-            return self.document({"paymentId": payment.pk, **_state_of(payment)}, status=201)
+            return self._booked(payment, {"paymentId": payment.pk})
 
         return self.once(invoice.company_id, command)
 
@@ -160,8 +161,7 @@ class PaymentViewSet(ScopedViewSet):
         def command() -> Response:
             refunds = refund_payment(actor=self.caller, invoice_id=invoice.pk, **data)
             ids = [refund.pk for refund in refunds]
-            state = {"refundPaymentId": ids[0], "refundPaymentIds": ids, **_state_of(refunds[0])}
-            return self.document(state, status=201)
+            return self._booked(refunds[0], {"refundPaymentId": ids[0], "refundPaymentIds": ids})
 
         return self.once(invoice.company_id, command)
 
@@ -181,11 +181,11 @@ class PaymentViewSet(ScopedViewSet):
 
         def command() -> Response:
             reversal = reverse_payment(actor=self.caller, invoice_id=invoice.pk, payment_id=payment_id, **data)
-            state = {"reversalPaymentId": reversal.pk, "originalPaymentId": payment_id, **_state_of(reversal)}
-            return self.document(state, status=201)
+            return self._booked(reversal, {"reversalPaymentId": reversal.pk, "originalPaymentId": payment_id})
 
         return self.once(invoice.company_id, command)
 
-
-def _state_of(entry: Payment) -> dict[str, Any]:
-    return dict(InvoiceStateSerializer(entry.invoice).data)
+    def _booked(self, entry: Payment, ids: dict[str, Any]) -> Response:
+        """The ids of what was booked and where its invoice stands now; the first entry is the one to find."""
+        state = InvoiceStateSerializer(entry.invoice).data
+        return self.document(ids | state, status=201, location=reverse("payment", args=[entry.pk]))

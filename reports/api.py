@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from core.api.fields import MoneyField, TextField
 from core.api.serializers import CamelCaseSerializer
-from core.api.viewsets import ScopedViewSet
+from core.api.viewsets import ScopedViewSet, read_id, refuse_parameter
 from core.money import minor_units
 from invoices.api import VatBreakdownSerializer
 from parties.models import Company
@@ -293,11 +293,7 @@ class ReportViewSet(ScopedViewSet):
         named = self.request.query_params.get("companyId")
         if named is None:
             return [company for company in companies_of(self.caller) if self.caller.may(self.permission, company.pk)]
-        try:
-            company_id = serializers.IntegerField().run_validation(named)
-        except serializers.ValidationError as error:
-            raise serializers.ValidationError({"companyId": error.detail}) from None
-        company = company_for(self.caller, company_id)
+        company = company_for(self.caller, read_id(named, "companyId"))
         self.require(company.pk)
         return [company]
 
@@ -307,6 +303,6 @@ class ReportViewSet(ScopedViewSet):
         serializer = self.filter_serializers[str(self.action)](data=parameters)
         unknown = next((name for name in parameters if name not in serializer.fields), None)
         if unknown is not None:
-            self._refuse_parameter(unknown, list(serializer.fields))
+            refuse_parameter(unknown, list(serializer.fields))
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)

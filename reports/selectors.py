@@ -154,7 +154,8 @@ def _aged_customers(currency: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[
 def _open_documents(days: list[Days]) -> QuerySet[Invoice]:
     """The documents with something owed at the end of the last day, each with what: `open_units`.
 
-    What is owed now, and the entries that came later taken back: for today, nothing but the open documents is read.
+    What is owed now, and the entries that came later taken back: for today, nothing but the open documents is read. A
+    document cancelled later was owed in full until then, though nothing is outstanding on it now.
     """
     later = Payment.objects.filter(
         _any(Q(company_id__in=span.company_ids, paid_at__gte=span.end) for span in days), invoice=OuterRef("pk")
@@ -166,9 +167,15 @@ def _open_documents(days: list[Days]) -> QuerySet[Invoice]:
         for span in days
     )
     return (
-        Invoice.objects.filter(existing, Q(outstanding__gt=0) | Exists(later), issued_at__isnull=False)
+        Invoice.objects.filter(
+            existing,
+            Q(outstanding__gt=0) | Q(cancelled_at__isnull=False) | Exists(later),
+            issued_at__isnull=False,
+        )
         .annotate(
-            open_units=_units("outstanding")
+            open_units=_units("total")
+            - _units("paid")
+            - _units("credited")
             + Coalesce(Subquery(later_units, output_field=BigIntegerField()), 0, output_field=BigIntegerField())
         )
         .filter(open_units__gt=0)

@@ -257,8 +257,38 @@ def test_the_link_leads_to_a_page(user: User, ask) -> None:
     assert not SignIn.objects.filter(revoked_at=None).exists()
 
 
+def test_the_sign_in_page_leads_to_a_link_by_mail(user: User, django_capture_on_commit_callbacks) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    (address,) = re.findall(r'href="(\S+)">Forgotten your password\?', browser.get("/admin/login/").content.decode())
+
+    page = browser.get(address)
+    secret = {"csrfmiddlewaretoken": browser.cookies["csrftoken"].value}
+    forged = browser.post(address, {"email": user.email})
+    malformed = browser.post(address, secret | {"email": "ann"})
+    with django_capture_on_commit_callbacks(execute=True):
+        replies = [
+            browser.post(address, secret | {"email": email}, follow=True)
+            for email in ("nobody@example.test", " ANN@example.test")
+        ]
+    accounts_mail.post_office.submit(int).result()
+
+    assert (page.status_code, forged.status_code) == (200, 403)
+    assert "no-store" in page["Cache-Control"]
+    assert "Enter a valid email address." in malformed.content.decode()
+    assert [reply.redirect_chain for reply in replies] == [[("/reset/sent", 302)]] * 2
+    assert replies[0].content == replies[1].content
+    (message,) = mail.outbox
+    link, _ = link_in(message)
+    done = browser.post(link, secret | {"new_password1": NEW, "new_password2": NEW}, follow=True)
+    assert done.redirect_chain == [("/reset/done", 302)]
+    assert knows(NEW)
+    refused = browser.get(link)
+    assert (refused.status_code, f'href="{address}"' in refused.content.decode()) == (400, True)
+
+
 def test_the_pages_need_nothing_from_elsewhere(user: User) -> None:
-    pages = [Client().get(address).content.decode() for address in (f"/reset/{reset_token(user)}", "/reset/done")]
+    addresses = (f"/reset/{reset_token(user)}", "/reset/done", "/reset/", "/reset/sent")
+    pages = [Client().get(address).content.decode() for address in addresses]
 
     assert not [page for page in pages if re.search(r"<script|<img|@import|url\(|(src|href)=\"(https?:)?//", page)]
 

@@ -267,13 +267,6 @@ def test_what_is_wrong_is_named_and_changes_nothing(admin: User, user: User, bod
     assert User.objects.get(pk=user.pk).version == 1
 
 
-def test_a_dry_run_changes_nothing(admin: User, user: User) -> None:
-    reply = api_client(admin).patch(f"{url_of(user)}?dryRun=true", {"version": 1, "fullName": "X"})
-
-    assert (reply.status_code, reply.json()["fullName"], reply.json()["version"]) == (200, "X", 2)
-    assert User.objects.get(pk=user.pk).full_name == "Ben"
-
-
 # Founding companies
 
 

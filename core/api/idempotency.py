@@ -65,7 +65,10 @@ def once(request: Request, company_id: int, command: Callable[[], Response]) -> 
             return _replay(request, company_id, key)
         response = command()
         _rows(request, company_id, key).update(
-            status=response.status_code, entity_tag=response.get("ETag", ""), body=response.data
+            status=response.status_code,
+            entity_tag=response.get("ETag", ""),
+            location=response.get("Location", ""),
+            body=response.data,
         )
     return response
 
@@ -96,9 +99,8 @@ def _replay(request: Request, company_id: int, key: str) -> Response:
     claim = _rows(request, company_id, key).get()
     if claim.fingerprint != _fingerprint(request):
         raise KeyReused
-    headers = {REPLAYED_HEADER: "true"}
-    if claim.entity_tag:
-        headers["ETag"] = claim.entity_tag
+    kept = {"ETag": claim.entity_tag, "Location": claim.location}
+    headers = {REPLAYED_HEADER: "true"} | {name: value for name, value in kept.items() if value}
     return Response(claim.body, status=claim.status, headers=headers)
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -101,19 +102,26 @@ class KeysetPagination(BasePagination):
         try:
             ordering, value, row_id, back = json.loads(base64.urlsafe_b64decode(text.encode()))
             position = {"value": self._column_value(value, model), "id": row_id, "back": bool(back)}
-        except (ValueError, TypeError, RecursionError, binascii.Error, DjangoValidationError):
+        except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error, DjangoValidationError):
             raise _invalid("cursor", CURSOR_HINT) from None
         if ordering != self.ordering or type(row_id) is not int or abs(row_id) >= 2**63:
             raise _invalid("cursor", CURSOR_HINT)
         return position
 
     def _column_value(self, text: Any, model: type[Model]) -> Any:
-        """The value of the ordering column that a cursor holds as text; a column worked out by the query is text."""
+        """The value of the ordering column that a cursor holds as text; a column worked out by the query is text.
+
+        Raises ValueError, TypeError, OverflowError or Django's ValidationError for what no column holds.
+        """
+        if not isinstance(text, str) or "\0" in text:
+            raise ValueError(text)
+        text.encode()  # refuses half of a surrogate pair
         try:
             column: Any = model._meta.get_field(self.column)
         except FieldDoesNotExist:
-            return str(text)
-        return column.to_python(text)
+            return text
+        value = getattr(column, "output_field", column).to_python(text)
+        return value.astimezone(UTC) if isinstance(value, datetime) else value
 
     def _url(self, row: Any, *, back: bool) -> str:
         payload = json.dumps([self.ordering, str(getattr(row, self.column)), row.pk, back])

@@ -41,6 +41,7 @@ WAITS = frozenset({"409", "429", "503"})
 
 HEADERS = {
     "ETag": ('The version of the document, for If-Match: "3".', {"type": "string", "example": '"3"'}),
+    "Location": ("Where the new document is.", {"type": "string"}),
     "RequestId": ("The id under which the log and the journal know the request.", {"type": "string"}),
     "Replayed": (
         "true, where an Idempotency-Key came again: this is the first reply.",
@@ -50,6 +51,7 @@ HEADERS = {
 }
 HEADER_NAMES = {
     "ETag": "ETag",
+    "Location": "Location",
     "X-Request-ID": "RequestId",
     "Idempotent-Replayed": "Replayed",
     "Retry-After": "RetryAfter",
@@ -132,6 +134,8 @@ class ProblemAutoSchema(AutoSchema):
         names = ["X-Request-ID"]
         if self._is_about_a_document(reply):
             names.append("ETag")
+        if status == "201":
+            names.append("Location")
         if self._is_command and self.method == "POST":
             names.append("Idempotent-Replayed")
         phrase = HTTPStatus(int(status)).phrase

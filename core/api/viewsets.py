@@ -1,7 +1,7 @@
 """The base of every endpoint: scoping to the caller's companies, permissions, filters, versions, ETags, caching."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from django.db import transaction
@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
+from rest_framework.serializers import IntegerField, Serializer
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from core.api.idempotency import once
@@ -18,6 +19,7 @@ from core.errors import DomainError, NotFound, PermissionDenied, StaleVersion
 
 ENTITY_TAG = re.compile(r'"([0-9]{1,9})"')
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
+COMMAND_PARAMETERS = {"POST": ("dryRun",), "PATCH": ("dryRun",), "DELETE": ("version", "dryRun")}
 
 
 class VersionRequired(DomainError):
@@ -41,10 +43,55 @@ def rehearsed(command: Callable[[], Response]) -> Response:
     with transaction.atomic():
         response = command()
         transaction.set_rollback(True)
+    response.headers.pop("Location", None)  # nothing is there
     return response
 
 
-class ScopedViewSet(GenericViewSet):
+def read_id(value: Any, name: str) -> int:
+    """`value` as an id. Raises a 400 about the field or parameter `name`."""
+    try:
+        return int(IntegerField().run_validation(value))
+    except ValidationError as error:
+        raise ValidationError({name: error.detail}) from None
+
+
+def refuse_parameter(name: str, known: Sequence[str]) -> NoReturn:
+    """Raise the 400 about a query parameter that is none of `known`."""
+    sentence = f"known are: {', '.join(known)}" if known else "none is known"
+    raise ValidationError({name: [f"There is no such parameter here; {sentence}."]}, code="unknown_parameter")
+
+
+class Endpoint(APIView):
+    """What every endpoint shares: its replies, business data or tokens, are not for caches; a command can be tried."""
+
+    filter_serializers: ClassVar[dict[str, type[Serializer]]] = {}
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """The reply, kept nowhere."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.setdefault("Cache-Control", "no-store")
+        return response
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether ``?dryRun=true`` asks what a command would do. A parameter not known is a 400."""
+        self.require_known_parameters()
+        text = self.request.query_params.get("dryRun", "false")
+        if text not in ("true", "false"):
+            raise ValidationError({"dryRun": ["Say true or false."]}, code="invalid_parameter")
+        return text == "true"
+
+    def require_known_parameters(self) -> None:
+        """Raise a 400 for a query parameter that a command, or a document that is read, does not take."""
+        known = COMMAND_PARAMETERS.get(str(self.request.method), ())
+        if not known and (serializer_class := self.filter_serializers.get(str(getattr(self, "action", "")))):
+            known = tuple(serializer_class().fields)
+        unknown = next((name for name in self.request.query_params if name not in known), None)
+        if unknown is not None:
+            refuse_parameter(unknown, known)
+
+
+class ScopedViewSet(Endpoint, GenericViewSet):
     """An endpoint over rows that belong to companies.
 
     A leaf names its selector (`visible`), the permission of each action, its filters and serializers, and calls one
@@ -53,10 +100,11 @@ class ScopedViewSet(GenericViewSet):
     """
 
     required_permissions: ClassVar[dict[str, str]] = {}
-    filter_serializers: ClassVar[dict[str, type[Serializer]]] = {}
     pagination_class = KeysetPagination
     default_ordering = "-createdAt"
     version_is_precondition = False
+    target: Any = None
+    """The row of the URL, once it was found."""
 
     def visible(self) -> QuerySet[Any]:
         """The rows that exist for the caller."""
@@ -83,6 +131,8 @@ class ScopedViewSet(GenericViewSet):
         if row is None:
             raise NotFound
         self.require(row.company_id)
+        self.require_known_parameters()
+        self.target = row
         return row
 
     def company_of_body(self, company_for: Callable[[Any, int | None], Any]) -> Any:
@@ -91,9 +141,9 @@ class ScopedViewSet(GenericViewSet):
         Looked up before the rest of the body is read: what does not exist for the caller comes before what is wrong.
         """
         self.require()
-        data = self.request.data
-        named = data.get("companyId") if isinstance(data, dict) else None
-        company = company_for(self.caller, named if type(named) is int else None)
+        data = self.request.data if isinstance(self.request.data, dict) else {}
+        named = read_id(data["companyId"], "companyId") if "companyId" in data else None
+        company = company_for(self.caller, named)
         self.require(company.pk)
         return company
 
@@ -111,23 +161,21 @@ class ScopedViewSet(GenericViewSet):
             return rehearsed(command)
         return once(self.request, company_id, command) if self.request.method == "POST" else command()
 
-    @property
-    def is_dry_run(self) -> bool:
-        """Whether ``?dryRun=true`` asks what a command would do."""
-        text = self.request.query_params.get("dryRun", "false")
-        if text not in ("true", "false"):
-            raise ValidationError({"dryRun": ["Say true or false."]}, code="invalid_parameter")
-        return text == "true"
-
     def stated_version(self, version: int | None, *, required: bool = False) -> int | None:
-        """The version the caller read: that of If-Match, or else `version`. Raises VersionRequired where none is."""
+        """The version the caller read: that of If-Match, or else `version`. Raises VersionRequired where none is.
+
+        Where both are stated and differ, one of them is stale: the one that the refusal is about.
+        """
         header = self.request.headers.get("If-Match")
         if header is not None:
             match = ENTITY_TAG.fullmatch(header.strip())
             if match is None:
                 raise ValidationError({"If-Match": ['Send the ETag as it came, for example "3".']}, code="invalid_etag")
+            expected = int(match.group(1))
+            if version not in (None, expected) and expected == self.target.version:
+                return version
             self.version_is_precondition = True
-            return int(match.group(1))
+            return expected
         if version is None and required:
             raise VersionRequired
         return version
@@ -165,7 +213,7 @@ class ScopedViewSet(GenericViewSet):
             known = list(serializer.fields)
         unknown = [name for name in parameters if name not in known]
         if unknown:
-            self._refuse_parameter(unknown[0], [*known, *sorted(PAGE_PARAMETERS)])
+            refuse_parameter(unknown[0], [*known, *sorted(PAGE_PARAMETERS)])
         if serializer_class is None:
             return {}
         serializer.is_valid(raise_exception=True)
@@ -176,16 +224,9 @@ class ScopedViewSet(GenericViewSet):
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(serializer_class(page, many=True).data)
 
-    def document(self, data: Any, *, status: int = 200, version: int | None = None) -> Response:
-        """A reply about one document: its version is the ETag."""
-        return Response(data, status=status, headers={"ETag": f'"{version or data["version"]}"'})
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Business data is not for caches."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        response.setdefault("Cache-Control", "no-store")
-        return response
-
-    def _refuse_parameter(self, name: str, known: list[str]) -> NoReturn:
-        message = f"There is no such parameter here; known are: {', '.join(known)}."
-        raise ValidationError({name: [message]}, code="unknown_parameter")
+    def document(self, data: Any, *, status: int = 200, location: str | None = None) -> Response:
+        """A reply about one document: its version is the ETag. `location` is where to find what was made."""
+        headers = {"ETag": f'"{data["version"]}"'}
+        if location is not None:
+            headers["Location"] = location
+        return Response(data, status=status, headers=headers)

@@ -136,6 +136,60 @@ def test_the_quick_form_finds_the_customer_again_and_refuses_to_choose_between_t
     assert (reply.status_code, reply.json()["code"]) == (400, "customer_ambiguous")
 
 
+@pytest.mark.parametrize("name", ["MÜLLER", " müller\n", "Mu\u0308ller", "\uff2d\u00fcller"])
+def test_the_quick_form_knows_a_customer_whatever_the_case_and_the_spelling(client, company, name):
+    customer = make_customer(company, name="Müller")
+    make_customer(company, name="Müller & Co")
+
+    body = client.post("/api/invoices", {"customerName": name, "amount": 10, "dueDate": "2026-03-30"}).json()
+
+    assert (body["customerId"], body["customerName"]) == (customer.pk, "Müller")
+
+
+def test_the_quick_form_takes_another_rate_and_dates_the_invoice_today_or_when_it_is_due(client, company):
+    tomorrow = company.today() + timedelta(days=1)
+    body = {"customerName": "A", "amount": "110", "dueDate": tomorrow.isoformat()}
+
+    later = client.post("/api/invoices", body | {"vatRate": "0.1", "status": "Draft"}).json()
+    earlier = client.post("/api/invoices", body | {"dueDate": "2026-03-30"}).json()
+    untaxed = make_company(vat_number="")
+    without = api_client(make_user("Finance", untaxed)).post("/api/invoices", body).json()
+
+    assert (later["subtotal"], later["vatTotal"], later["issueDate"]) == ("100.00", "10.00", str(company.today()))
+    assert (earlier["issueDate"], earlier["dueDate"]) == ("2026-03-30", "2026-03-30")
+    assert (earlier["subtotal"], earlier["vatTotal"]) == ("95.65", "14.35")
+    assert (without["subtotal"], without["vatBreakdown"][0]["vatCategory"]) == ("110.00", "O")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"status": "Paid"}, "status"),
+        ({"status": "Issued"}, "status"),
+        ({"amount": "0"}, "amount"),
+        ({"amount": "1.001"}, "amount"),
+        ({"dueDate": None}, "dueDate"),
+        ({"customerName": " "}, "customerName"),
+        ({"customerName": "x" * 201}, "customerName"),
+        ({"items": []}, "items"),
+    ],
+)
+def test_a_quick_form_that_is_not_clear_is_refused_and_makes_nobody(client, changes, field):
+    reply = client.post("/api/invoices", {"customerName": "A", "amount": 10, "dueDate": "2026-03-30"} | changes)
+
+    assert (reply.status_code, reply.json()["errors"][0]["field"]) == (400, field)
+    assert not Customer.objects.exists()
+
+
+def test_texts_are_trimmed_and_keep_line_breaks_and_tabs(client, company):
+    item = {"description": " one\r\ntwo\tthree ", "qty": 1, "unitPrice": 1}
+    longest = item | {"description": "x" * 1000}
+
+    reply = client.post("/api/invoices", draft_body(make_customer(company), items=[item, longest]))
+
+    assert [line["description"] for line in reply.json()["items"]] == ["one\ntwo\tthree", "x" * 1000]
+
+
 def test_a_draft_without_dates_is_issued_today_and_due_after_the_payment_days(client, company):
     body = client.post("/api/invoices", {"customerId": make_customer(company).pk}).json()
 
@@ -201,7 +255,9 @@ def test_a_zero_total_is_paid_when_issued(client, company):
         ({"items": [{"description": "x", "qty": 1, "unitPrice": 10**9}]}, "items.0.unitPrice", "amount_too_large"),
         ({"items": [{"description": "  ", "qty": 1, "unitPrice": 1}]}, "items.0.description", "blank"),
         ({"items": [{"description": "a\u0007", "qty": 1, "unitPrice": 1}]}, "items.0.description", "text_invalid"),
+        ({"items": [{"description": "x" * 1001, "qty": 1, "unitPrice": 1}]}, "items.0.description", "text_invalid"),
         ({"items": [{"description": "x", "qty": 1, "unitPrice": 1, "price": 2}]}, "items.0.price", "unknown_field"),
+        ({"items": [{"description": "x", "qty": 10**6, "unitPrice": 10**5}]}, "items", "amount_too_large"),
         ({"dueDate": "2026-02-28"}, "dueDate", "due_before_issue"),
         ({"dueDate": "2026-02-30"}, "dueDate", "invalid"),
         ({"issueDate": "1026-02-20"}, "issueDate", "date_invalid"),
@@ -360,6 +416,22 @@ def test_pages_run_through_the_whole_list_and_back(client, company, ordering):
     assert [len(page) for page in pages] == [3, 3, 1]
     assert {row for page in pages for row in page} == ids
     assert [row["id"] for row in client.get(back).json()["results"]] == pages[1]
+
+
+def test_nothing_is_owed_on_a_cancelled_invoice(client, company):
+    open_invoice, cancelled = make_issued(company), make_issued(company)
+    url = f"/api/invoices/{cancelled.pk}"
+
+    state = client.post(f"{url}/cancel").json()
+    document, before = client.get(url).json(), client.get(f"{url}?version=2").json()
+
+    assert (state["status"], state["total"], state["outstanding"]) == ("Cancelled", "115.00", "0.00")
+    assert (document["total"], document["outstanding"], document["isOverdue"]) == ("115.00", "0.00", False)
+    assert (before["status"], before["outstanding"]) == ("Issued", "115.00")
+    rows = client.get("/api/invoices?ordering=outstanding&totalMin=115").json()["results"]
+    assert [(row["id"], row["outstanding"]) for row in rows] == [(cancelled.pk, "0.00"), (open_invoice.pk, "115.00")]
+    newest = client.get(f"{url}/history").json()["results"][0]
+    assert (newest["oldValues"]["outstanding"], newest["newValues"]["outstanding"]) == ("115.00", "0.00")
 
 
 def test_an_empty_list_is_a_list(client):

@@ -4,7 +4,9 @@ import pytest
 
 from accounts.tests.factories import api_client, make_user
 from audit.actors import SYSTEM
+from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft, make_issued, make_item
+from parties.services import update_customer
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment
 
@@ -36,6 +38,53 @@ def test_an_invoice_is_found_by_number_customer_and_reference_whatever_the_case(
     assert found(client, search=issued.number.lower()) == found(client, search="eft 47") == [issued.pk]
     assert found(client, search="00001") == found(client, search="ACME") == [issued.pk]
     assert found(client, search="nothing like it") == found(client, search="100%") == []
+
+
+def test_a_draft_is_found_and_ordered_by_its_customers_present_name_and_an_issued_invoice_by_that_on_it(
+    client, company
+):
+    beta, alpha = make_customer(company, name="Beta"), make_customer(company, name="Alpha")
+    issued, other = make_issued(company, customer=alpha), make_draft(company, customer=beta)
+    draft, cancelled = make_draft(company, customer=alpha), make_draft(company, customer=alpha)
+    cancel_invoice(actor=SYSTEM, invoice_id=cancelled.pk)
+    update_customer(actor=SYSTEM, customer_id=alpha.pk, name="Zeta")
+
+    rows = client.get("/api/invoices?ordering=customerName").json()["results"]
+
+    assert [row["customerName"] for row in rows] == ["Alpha", "Beta", "Zeta", "Zeta"]
+    assert found(client, ordering="customerName") == [issued.pk, other.pk, draft.pk, cancelled.pk]
+    assert found(client, search="zeta", ordering="createdAt") == [draft.pk, cancelled.pk]
+    assert found(client, search="ALPHA") == [issued.pk]
+    pages, url = [], "/api/invoices?ordering=-customerName&pageSize=1"
+    while url:
+        page = client.get(url).json()
+        pages += [row["id"] for row in page["results"]]
+        url = page["next"]
+    assert pages == [cancelled.pk, draft.pk, other.pk, issued.pk]
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        ("ü", ["Müller"]),
+        ("üL", ["Müller"]),
+        ("MÜL", ["Müller"]),
+        ("ﬁ", ["Fifty_1%"]),
+        ("straß", ["Hauptstrasse"]),
+        ("%", ["Fifty_1%"]),
+        ("_", ["Fifty_1%"]),
+        ("\\", ["Back\\slash"]),
+        ("1%x", []),
+        (" müller ", ["Müller"]),
+    ],
+)
+def test_any_part_of_a_word_is_found_and_no_sign_stands_for_others(client, company, part, names):
+    for name in ("Müller", "Fifty_1%", "Back\\slash", "Hauptstrasse"):
+        make_draft(company, customer=make_customer(company, name=name))
+
+    for kind, key in (("invoices", "customerName"), ("customers", "name")):
+        rows = client.get(f"/api/{kind}", {"search": part}).json()["results"]
+        assert [row[key] for row in rows] == names
 
 
 def test_what_is_written_between_the_parts_is_found_nowhere(client, company):

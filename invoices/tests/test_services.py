@@ -163,6 +163,9 @@ def test_a_series_may_start_where_the_last_program_ended_until_its_first_use(com
     set_next_number(actor=SYSTEM, company=company, year=2026, next_value=1200)
     set_next_number(actor=SYSTEM, company=company, year=2026, next_value=1000)
 
+    again = set_next_number(actor=SYSTEM, company=company, year=2026, next_value=1000)
+    assert again.next_value == 1000
+
     first = make_issued(company, issue_date=date(2026, 5, 5))
 
     assert first.number == "INV-2026-001000"

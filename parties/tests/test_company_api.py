@@ -140,9 +140,3 @@ def test_what_is_wrong_is_named_and_changes_nothing(company: Company, client: An
 
     assert (reply.status_code, reply.json()["errors"][0]["field"]) == (400, field)
     assert Company.objects.get(pk=company.pk).version == 1
-
-
-def test_a_dry_run_changes_nothing(company: Company, client: Any) -> None:
-    reply = client.patch(f"{url_of(company)}?dryRun=true", {"version": 1, "city": "Cape Town"})
-
-    assert (reply.status_code, reply.json()["city"], actions()) == (200, "Cape Town", [])

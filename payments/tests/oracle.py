@@ -61,10 +61,13 @@ class Company:
     def today(self) -> date:
         return datetime.now(self.zone).date()
 
-    def set_series(self, year: int, first: int) -> None:
+    def set_series(self, year: int, first: int) -> bool:
+        """Whether anything changes."""
         require(first >= 1, "date_invalid")
         require(len(set(self.series[year])) == 1, "series_in_use")
+        changes = self.series[year] != [first, first]
         self.series[year] = [first, first]
+        return changes
 
     def next_number(self, year: int) -> str:
         first, following = self.series[year]

@@ -8,8 +8,7 @@ from django.db import connection, connections, transaction
 from accounts.tests.factories import add_role, api_client, make_user
 from core.models import IdempotencyKey
 from invoices.models import Invoice
-from invoices.tests.factories import make_draft, make_issued
-from parties.models import Customer
+from invoices.tests.factories import make_issued
 from parties.tests.factories import make_company, make_customer
 from payments.models import Payment
 
@@ -41,28 +40,6 @@ def test_a_repeat_gets_the_first_reply_and_books_nothing(client, company):
     assert again["ETag"] == first["ETag"] == '"3"'
     assert "Idempotent-Replayed" not in first
     assert Payment.objects.count() == 1
-
-
-def test_every_creating_command_takes_a_key(client, company):
-    draft, paid = make_draft(company), make_issued(company)
-    pay(client, paid, HTTP_IDEMPOTENCY_KEY="pay")
-    payment = Payment.objects.get()
-    requests = {
-        "/api/customers": {"name": "Acme"},
-        "/api/invoices": {"customerName": "Beta", "amount": 5, "dueDate": "2026-01-31"},
-        f"/api/invoices/{draft.pk}/issue": {},
-        f"/api/invoices/{paid.pk}/refunds": {"amount": 1},
-        f"/api/invoices/{paid.pk}/payments/{payment.pk}/reverse": {},
-        f"/api/invoices/{draft.pk}/cancel": {},
-    }
-
-    for number, (url, body) in enumerate(requests.items()):
-        key = {"HTTP_IDEMPOTENCY_KEY": f"key-{number}"}
-        first, again = client.post(url, body, **key), client.post(url, body, **key)
-        assert first.status_code < 300, first.content
-        assert (again.json(), again["Idempotent-Replayed"]) == (first.json(), "true")
-
-    assert Customer.objects.filter(name__in=["Acme", "Beta"]).count() == 2
 
 
 def test_another_request_with_the_same_key_is_a_422(client, company):

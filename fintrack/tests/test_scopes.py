@@ -1,0 +1,245 @@
+"""What belongs to another company does not exist: each id in each place of each request, a foreign one is like none.
+
+The places come from the URL map and from the API's own description; a new one without a row in the table fails.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import transaction
+from django.urls import resolve
+from drf_spectacular.generators import SchemaGenerator
+
+from accounts.tests.factories import add_role, api_client, make_user
+from fintrack.tests.worlds import Ask, World, admin_of, good_requests, make_world
+
+NEVER = 987_654_321
+EMPTY = "an empty list"
+NOT_FOUND = "not_found"
+
+FOREIGN: dict[tuple[str, str, str], tuple[str, str]] = {
+    ("register", "POST", "body.companyIds.0"): ("company", NOT_FOUND),
+    ("users", "GET", "query.companyId"): ("company", EMPTY),
+    ("user", "GET", "path.id"): ("user", NOT_FOUND),
+    ("user", "PATCH", "path.id"): ("user", NOT_FOUND),
+    ("user", "PATCH", "body.memberships.0.companyId"): ("company", NOT_FOUND),
+    ("audit", "GET", "query.companyId"): ("company", NOT_FOUND),
+    ("audit", "GET", "query.entityId"): ("paid", EMPTY),
+    ("company", "GET", "path.id"): ("company", NOT_FOUND),
+    ("company", "PATCH", "path.id"): ("company", NOT_FOUND),
+    ("customers", "GET", "query.companyId"): ("company", EMPTY),
+    ("customers", "POST", "body.companyId"): ("company", NOT_FOUND),
+    ("customer", "GET", "path.id"): ("customer", NOT_FOUND),
+    ("customer", "PATCH", "path.id"): ("customer", NOT_FOUND),
+    ("customer", "DELETE", "path.id"): ("unused", NOT_FOUND),
+    ("invoices", "GET", "query.companyId"): ("company", EMPTY),
+    ("invoices", "GET", "query.customerId"): ("customer", EMPTY),
+    ("invoices", "POST", "body.companyId"): ("company", NOT_FOUND),
+    ("invoices", "POST", "body.customerId"): ("customer", "customer_unknown"),
+    ("invoices", "POST", "body.items.0.id"): ("line", "item_invalid"),
+    ("invoice", "GET", "path.id"): ("draft", NOT_FOUND),
+    ("invoice", "PATCH", "path.id"): ("draft", NOT_FOUND),
+    ("invoice", "PATCH", "body.customerId"): ("customer", "customer_unknown"),
+    ("invoice", "PATCH", "body.items.0.id"): ("line", "item_invalid"),
+    ("invoice", "DELETE", "path.id"): ("draft", NOT_FOUND),
+    ("invoice-issue", "POST", "path.id"): ("draft", NOT_FOUND),
+    ("invoice-cancel", "POST", "path.id"): ("issued", NOT_FOUND),
+    ("invoice-explain", "GET", "path.id"): ("draft", NOT_FOUND),
+    ("invoice-history", "GET", "path.id"): ("draft", NOT_FOUND),
+    ("invoice-payments", "POST", "path.id"): ("issued", NOT_FOUND),
+    ("invoice-refunds", "POST", "path.id"): ("paid", NOT_FOUND),
+    ("invoice-refunds", "POST", "body.paymentId"): ("payment", "payment_invalid"),
+    ("payment-reverse", "POST", "path.id"): ("paid", NOT_FOUND),
+    ("payment-reverse", "POST", "path.payment_id"): ("payment", NOT_FOUND),
+    ("payments", "GET", "query.companyId"): ("company", EMPTY),
+    ("payments", "GET", "query.customerId"): ("customer", EMPTY),
+    ("payments", "GET", "query.invoiceId"): ("paid", EMPTY),
+    ("payment", "GET", "path.id"): ("payment", NOT_FOUND),
+    ("report-revenue", "GET", "query.companyId"): ("company", NOT_FOUND),
+    ("report-outstanding", "GET", "query.companyId"): ("company", NOT_FOUND),
+    ("report-vat", "GET", "query.companyId"): ("company", NOT_FOUND),
+    ("report-aging", "GET", "query.companyId"): ("company", NOT_FOUND),
+}
+"""By route, method and place of the id: what of the other company is named there, and how it is answered."""
+
+
+def places() -> set[tuple[str, str, str]]:
+    """Every place for an id in the API, as its own description has it."""
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    return {
+        (_route_of(path), method.upper(), place)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        for place in _places_of(operation, document["components"]["schemas"])
+    }
+
+
+def _route_of(path: str) -> str:
+    return str(resolve(re.sub(r"\{\w+\}", "1", path)).url_name)
+
+
+def _places_of(operation: Any, schemas: Any) -> Iterator[str]:
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "path":
+            yield f"path.{_argument(parameter['name'])}"
+        elif _is_id(parameter["name"], parameter["schema"]):
+            yield f"{parameter['in']}.{parameter['name']}"
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        yield from _ids_in(content["schema"], schemas, "body")
+
+
+def _argument(name: str) -> str:
+    """The name of the view's argument."""
+    return re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+
+
+def _ids_in(schema: Any, schemas: Any, path: str) -> Iterator[str]:
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rsplit("/", 1)[1]]
+    for choice in (*schema.get("oneOf", []), *schema.get("allOf", [])):
+        yield from _ids_in(choice, schemas, path)
+    for name, inner in schema.get("properties", {}).items():
+        if _is_id(name, inner):
+            yield f"{path}.{name}"
+        elif _is_id(name.removesuffix("s"), inner.get("items", {})):
+            yield f"{path}.{name}.0"
+        else:
+            yield from _ids_in(inner, schemas, f"{path}.{name}")
+    if "items" in schema:
+        yield from _ids_in(schema["items"], schemas, f"{path}.0")
+
+
+def _is_id(name: str, schema: Any) -> bool:
+    return bool(re.fullmatch(r"id|\w+Id", name)) and schema.get("type") == "integer"
+
+
+def naming(ask: Ask, place: str, value: int) -> Ask:
+    """The request with `value` in that place."""
+    part, *path = place.split(".")
+    return replace(ask, **{part: _with(getattr(ask, part), path, value)})
+
+
+def _with(data: Any, path: list[str], value: int) -> Any:
+    if not path:
+        return value
+    if isinstance(data, list):
+        return [_with(data[0], path[1:], value), *data[1:]]
+    return {**data, path[0]: _with(data.get(path[0]), path[1:], value)}
+
+
+def rows() -> dict[str, int]:
+    """How many rows each table has."""
+    return {model._meta.db_table: model._base_manager.count() for model in apps.get_models()}
+
+
+def answer(client: Any, ask: Ask, name: str, method: str) -> tuple[int, Any]:
+    """Status and body, without what names the request; what it wrote is counted and taken back."""
+    before = rows()
+    with transaction.atomic():
+        reply = ask.send(client, name, method)
+        written = rows() != before
+        transaction.set_rollback(True)
+    body = reply.json() if reply.content else {}
+    body.pop("requestId", None)
+    return reply.status_code, body | ({"written": True} if written else {})
+
+
+def test_every_place_for_an_id_has_a_row_and_every_row_a_place():
+    assert sorted(places()) == sorted(FOREIGN)
+
+
+@pytest.mark.django_db
+def test_each_of_the_requests_succeeds_with_ids_of_ones_own():
+    world = make_world()
+    client = admin_of(world.company)
+
+    for (name, method), ask in good_requests(world).items():
+        status, body = answer(client, ask, name, method)
+        assert status < 300, (name, method, body)
+        assert body.get("results") != [], name
+
+
+def places_refused(client: Any, own: World, foreign: World, wanted: Any) -> Iterator[str]:
+    """The places in which the foreign id is not answered like one that never was, or not as the table says."""
+    requests = good_requests(own)
+    for (name, method, place), (thing, outcome) in wanted:
+        ask = requests[name, method]
+        status, body = answer(client, naming(ask, place, foreign.ids[thing]), name, method)
+        if (status, body) != answer(client, naming(ask, place, NEVER), name, method) or "written" in body:
+            yield f"{method} {name} {place} tells that it exists: {status} {body}"
+        if outcome == EMPTY:
+            good = status == 200 and body["results"] == []
+        else:
+            good = (status, body["code"]) == (404 if outcome == NOT_FOUND else 400, outcome)
+        if not good:
+            yield f"{method} {name} {place}: {status} {body}"
+
+
+@pytest.mark.django_db
+def test_what_belongs_to_a_stranger_is_answered_like_what_never_was_and_changes_nothing():
+    own, foreign = make_world(), make_world()
+
+    assert list(places_refused(admin_of(own.company), own, foreign, FOREIGN.items())) == []
+
+
+@pytest.mark.django_db
+def test_what_belongs_to_two_companies_of_one_member_does_not_mix():
+    own, other = make_world(), make_world()
+    member = api_client(add_role(make_user("Admin", own.company), other.company, "Admin"))
+    between = ("body.customerId", "body.items.0.id", "body.paymentId", "path.payment_id")
+    wanted = [row for row in FOREIGN.items() if row[0][2] in between]
+
+    assert len(wanted) == 6
+    assert list(places_refused(member, own, other, wanted)) == []
+
+
+@pytest.mark.django_db
+def test_an_entry_of_another_invoice_of_ones_own_is_none_of_this_one():
+    own = make_world()
+    second = make_world(own.company)
+    wanted = [row for row in FOREIGN.items() if row[0][2] in ("body.items.0.id", "body.paymentId", "path.payment_id")]
+
+    assert len(wanted) == 4
+    assert list(places_refused(admin_of(own.company), own, second, wanted)) == []
+
+
+@pytest.mark.django_db
+def test_whoever_is_also_elsewhere_is_nobody_to_the_admin_of_one_company():
+    own, foreign = make_world(), make_world()
+    foreign = replace(foreign, user=add_role(make_user("Viewer", own.company), foreign.company, "Viewer"))
+    wanted = [row for row in FOREIGN.items() if row[1][0] == "user"]
+
+    assert list(places_refused(admin_of(own.company), own, foreign, wanted)) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("spelling", [str, float, lambda number: f" {number}"], ids=["text", "decimal", "blank"])
+def test_a_company_is_the_same_however_its_id_is_spelled(spelling):
+    own, foreign = make_world(), make_world()
+    client = admin_of(own.company)
+
+    for name in ("customers", "invoices"):
+        ask = good_requests(own)[name, "POST"]
+        mine = answer(client, naming(ask, "body.companyId", spelling(own.company.pk)), name, "POST")
+        theirs = answer(client, naming(ask, "body.companyId", spelling(foreign.company.pk)), name, "POST")
+        assert (mine[0], mine[1]["companyId"]) == (201, own.company.pk)
+        assert (theirs[0], "written" in theirs[1]) == (404, False)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("value", [2**31, 2**63, 10**30, -1, 0])
+def test_an_id_that_no_row_can_have_is_like_any_other_that_never_was(value):
+    own = make_world()
+    client = admin_of(own.company)
+    requests = good_requests(own)
+
+    for (name, method, place), (_, outcome) in FOREIGN.items():
+        if value < 0 and place.startswith("path"):
+            continue
+        status, body = answer(client, naming(requests[name, method], place, value), name, method)
+        expected = {EMPTY: 200, NOT_FOUND: 404}.get(outcome, 400)
+        assert status == expected, (name, method, place, body)

@@ -1,0 +1,117 @@
+"""One of everything in a company, and a good request for each endpoint that reads or changes it."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.urls import reverse
+
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, api_client, make_user
+from audit.actors import SYSTEM
+from invoices.models import Invoice
+from invoices.tests.factories import make_draft, make_issued
+from parties.models import Company, Customer
+from parties.tests.factories import make_company, make_customer
+from payments.models import Payment
+from payments.services import apply_payment
+
+ITEM = {"description": "Work", "qty": 1, "unitPrice": "100"}
+
+
+@dataclass(frozen=True)
+class World:
+    """One of everything. `paid` bears `payment`, 50.00 of its 115.00."""
+
+    company: Company
+    customer: Customer
+    unused: Customer
+    draft: Invoice
+    issued: Invoice
+    paid: Invoice
+    payment: Payment
+    user: User
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """The id of each."""
+        return {name: getattr(self, name).pk for name in self.__dataclass_fields__} | {
+            "line": self.draft.lines.get().pk
+        }
+
+
+def make_world(company: Company | None = None) -> World:
+    company = company or make_company()
+    paid = make_issued(company)
+    payment = apply_payment(actor=SYSTEM, invoice_id=paid.pk, amount="50")
+    return World(
+        company=company,
+        customer=make_customer(company),
+        unused=make_customer(company),
+        draft=make_draft(company, issue_date=date(2026, 3, 1), due_date=date(2026, 3, 31)),
+        issued=make_issued(company),
+        paid=paid,
+        payment=payment,
+        user=make_user("Viewer", company),
+    )
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request: the arguments of its path, its query and its body (None for none)."""
+
+    path: dict[str, int]
+    query: dict[str, Any]
+    body: Any
+
+    def send(self, client: Any, name: str, method: str, /, **query: Any) -> Any:
+        """The reply, with more in the query."""
+        url = reverse(name, kwargs=self.path, query={**self.query, **query})
+        arguments = () if method in ("GET", "DELETE") else (self.body,)
+        return getattr(client, method.lower())(url, *arguments)
+
+
+def good_requests(world: World) -> dict[tuple[str, str], Ask]:
+    """By route and method, a request that an Admin of the world's company may make and that succeeds."""
+    company, draft, issued, paid = ({"id": row.pk} for row in (world.company, world.draft, world.issued, world.paid))
+    line = world.draft.lines.get()
+    now, named = {"version": 1}, {"companyId": world.company.pk}
+    account = {"email": "new@example.test", "password": PASSWORD, "role": "Viewer", "companyIds": [world.company.pk]}
+    roles = {"memberships": [{"companyId": world.company.pk, "role": "Finance"}]}
+    bill = {"customerId": world.customer.pk, "items": [ITEM]}
+    return {
+        ("register", "POST"): Ask({}, {}, account),
+        ("users", "GET"): Ask({}, named, None),
+        ("user", "GET"): Ask({"id": world.user.pk}, {}, None),
+        ("user", "PATCH"): Ask({"id": world.user.pk}, {}, now | roles),
+        ("audit", "GET"): Ask({}, named | {"entityType": "Invoice", "entityId": world.paid.pk}, None),
+        ("companies", "GET"): Ask({}, {}, None),
+        ("companies", "POST"): Ask({}, {}, {"name": "Founded", "currency": "EUR"}),
+        ("company", "GET"): Ask(company, {}, None),
+        ("company", "PATCH"): Ask(company, {}, now | {"city": "Cape Town"}),
+        ("customers", "GET"): Ask({}, named, None),
+        ("customers", "POST"): Ask({}, {}, named | {"name": "Acme"}),
+        ("customer", "GET"): Ask({"id": world.customer.pk}, {}, None),
+        ("customer", "PATCH"): Ask({"id": world.customer.pk}, {}, now | {"name": "Acme"}),
+        ("customer", "DELETE"): Ask({"id": world.unused.pk}, now, None),
+        ("invoices", "GET"): Ask({}, named | {"customerId": world.issued.customer_id}, None),
+        ("invoices", "POST"): Ask({}, {}, named | bill),
+        ("invoice", "GET"): Ask(draft, {}, None),
+        ("invoice", "PATCH"): Ask(draft, {}, now | bill | {"items": [ITEM | {"id": line.pk, "qty": 2}]}),
+        ("invoice", "DELETE"): Ask(draft, now, None),
+        ("invoice-issue", "POST"): Ask(draft, {}, {}),
+        ("invoice-cancel", "POST"): Ask(issued, {}, {"reason": "Ordered twice"}),
+        ("invoice-explain", "GET"): Ask(draft, {}, None),
+        ("invoice-history", "GET"): Ask(draft, {}, None),
+        ("invoice-payments", "POST"): Ask(issued, {}, {"amount": "15.00", "reference": "R-1"}),
+        ("invoice-refunds", "POST"): Ask(paid, {}, {"amount": "20.00", "paymentId": world.payment.pk}),
+        ("payment-reverse", "POST"): Ask(paid | {"payment_id": world.payment.pk}, {}, {"reason": "Bounced"}),
+        ("payments", "GET"): Ask({}, named | {"invoiceId": world.paid.pk, "customerId": world.paid.customer_id}, None),
+        ("payment", "GET"): Ask({"id": world.payment.pk}, {}, None),
+        **{(f"report-{name}", "GET"): Ask({}, named, None) for name in ("revenue", "outstanding", "vat", "aging")},
+    }
+
+
+def admin_of(company: Company) -> Any:
+    """A client of one of the company's Admins."""
+    return api_client(make_user("Admin", company))
