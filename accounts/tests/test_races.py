@@ -14,7 +14,7 @@ from accounts.services import refresh_sign_in, reset_password, update_user
 from accounts.tests.factories import PASSWORD, add_role, api_client, make_user
 from audit.books import faults
 from audit.models import Change
-from audit.tests.races import outcomes, race
+from audit.tests.races import outcomes, race, race_rounds
 from parties.models import Company
 from parties.tests.factories import make_company
 
@@ -45,6 +45,15 @@ def test_of_many_failures_at_once_ten_are_answered(user: User) -> None:
     assert Change.objects.filter(action="user.sign_in_failed").count() == 10
     assert Change.objects.filter(action="user.locked_out").count() == 2
     assert list(faults()) == []
+
+
+def test_two_hundred_attempts_with_forged_addresses_are_ten(user: User) -> None:
+    def forged(number):
+        body = {"email": f"nobody{number}@example.test", "password": WRONG}
+        return api_client().post("/api/auth/login", body, HTTP_X_FORWARDED_FOR=f"198.51.100.{number}").status_code
+
+    statuses = [status for round_ in race_rounds([forged] * 20, rounds=10) for status in round_]
+    assert tally(statuses) == {401: 10, 429: 190}
 
 
 def test_of_many_failures_at_once_from_one_address_on_many_accounts_ten_are_answered() -> None:

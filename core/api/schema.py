@@ -110,10 +110,14 @@ class ProblemAutoSchema(AutoSchema):
         return words.capitalize()
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Any:
-        """The schema; in a reply every field is there, but for those that the serializer says may be absent."""
+        """The schema: in a reply every field is there, but for those that may be absent; a request has no others."""
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]  # nor has this
-        if direction == "response" and isinstance(serializer, CamelCaseSerializer):
+        if not isinstance(serializer, CamelCaseSerializer):
+            return schema
+        if direction == "response":
             schema["required"] = sorted(set(schema["properties"]) - serializer.may_be_absent)
+        else:
+            schema["additionalProperties"] = False
         return schema
 
     def _add_parameters(self, operation: dict[str, Any]) -> None:
