@@ -1,5 +1,6 @@
 """Signing in, passwords, and who is signed in. Managing users is in ``accounts/management_api.py``."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.urls import reverse
@@ -28,7 +29,7 @@ from accounts.services import (
 from core.api.fields import TextField
 from core.api.problems import CONTENT_TYPE, ProblemSerializer
 from core.api.serializers import CamelCaseSerializer
-from core.api.viewsets import Endpoint, rehearsed
+from core.api.viewsets import Endpoint, read_id, refuse_parameter, rehearsed
 from core.errors import PermissionDenied
 from core.permissions import PUBLIC, SIGNED_IN
 from parties.selectors import CompanyUnknown, companies_of
@@ -218,6 +219,7 @@ class AccountViewSet(Endpoint, ViewSet):
     @extend_schema(operation_id="getSignedInUser", responses=SignedInUserSerializer, tags=["auth"])
     def me(self, request: Request) -> Response:
         """Who is signed in, with the role in each company."""
+        self.require_known_parameters()
         return Response(SignedInUserSerializer(_description(self.caller)).data)
 
     @extend_schema(
@@ -248,13 +250,13 @@ class AccountViewSet(Endpoint, ViewSet):
         """Make a user in companies where you are Admin."""
         if not self.caller.may("accounts.add_user"):
             raise PermissionDenied
-        data = _valid(RegistrationSerializer, request)
         companies = list(companies_of(self.caller))
-        wanted = set(data.get("company_ids") or [company.pk for company in companies])
+        wanted = _named_companies(request.data) or {company.pk for company in companies}
         if not wanted <= {company.pk for company in companies}:
             raise CompanyUnknown(field="company_ids")
         if not all(self.caller.may("accounts.add_user", company_id) for company_id in wanted):
             raise PermissionDenied
+        data = _valid(RegistrationSerializer, request, parameters=["dryRun"])
         memberships = {company: data["role"] for company in companies if company.pk in wanted}
 
         def command() -> Response:
@@ -272,10 +274,22 @@ class AccountViewSet(Endpoint, ViewSet):
         return rehearsed(command) if self.is_dry_run else command()
 
 
-def _valid(serializer_class: type[CamelCaseSerializer], request: Request) -> dict[str, Any]:
+def _valid(
+    serializer_class: type[CamelCaseSerializer], request: Request, parameters: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The validated body. A query parameter that is none of `parameters` is a 400, too."""
+    unknown = next((name for name in request.query_params if name not in parameters), None)
+    if unknown is not None:
+        refuse_parameter(unknown, parameters)
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
+
+
+def _named_companies(body: Any) -> set[int] | None:
+    """The ids of the companies that a body names, before the rest of it is read; None where it names none."""
+    named = body.get("companyIds") if isinstance(body, dict) else None
+    return {read_id(value, "companyIds") for value in named} if isinstance(named, list) and named else None
 
 
 def _description(user: User) -> dict[str, Any]:

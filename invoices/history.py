@@ -46,7 +46,10 @@ def past_invoice(invoice: Invoice, *, version: int | None = None, as_of: datetim
     row = rows.order_by("-version").first()
     if row is None or row.history_type == "-":
         raise NotThen
-    return _document(invoice, row, known or {"change_id__lte": row.change_id})
+    then = _document(invoice, row, known or {"change_id__lte": row.change_id})
+    moment = known.get("history_date__lte", row.history_date)
+    then.seen_on = timezone.localtime(moment, then.company.zone).date()
+    return then
 
 
 def _moment(as_of: datetime | date, invoice: Invoice) -> datetime:

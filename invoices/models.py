@@ -1,5 +1,6 @@
 """Invoices, their lines, and the series their numbers come from."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -114,6 +115,9 @@ class Invoice(Recorded):
 
     history = RecordedHistory(excluded_fields=["search_text"])
 
+    seen_on: date | None = None
+    """The day of the company on which a past document is looked at; today where it is none."""
+
     class Meta:
         ordering = ("-created_at", "-id")
         permissions = [("issue_invoice", "Can issue invoices"), ("cancel_invoice", "Can cancel invoices")]
@@ -220,7 +224,7 @@ class Invoice(Recorded):
     def is_overdue(self) -> bool:
         """Whether something is outstanding after the due date, by the company's calendar."""
         is_open = self.status in (Status.ISSUED, Status.PARTIALLY_PAID)
-        return is_open and self.due_date < self.company.today()
+        return is_open and self.due_date < (self.seen_on or self.company.today())
 
     @property
     def vat_breakdown(self) -> list[VatBreakdown]:

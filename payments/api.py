@@ -14,6 +14,7 @@ from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from invoices.api import InvoiceStateSerializer, LedgerEntrySerializer
 from invoices.selectors import actions_of_entry, invoice_references_of
+from parties.selectors import companies_of
 from payments.ledger import Kind, Method
 from payments.models import Payment
 from payments.selectors import filtered_payments, payment_documents_of, payments_of
@@ -93,8 +94,8 @@ class PaymentFilterSerializer(CamelCaseSerializer):
     method = serializers.ChoiceField(Method.choices, required=False)
     kind = serializers.ChoiceField(Kind.choices, required=False)
     reference = TextField(max_length=200, required=False)
-    paid_at_from = serializers.DateTimeField(required=False, source="paid_at__gte")
-    paid_at_to = serializers.DateTimeField(required=False, source="paid_at__lte")
+    paid_at_from = MomentField(required=False, help_text="A timestamp, or a day of the company's calendar.")
+    paid_at_to = MomentField(required=False, help_text="Inclusive: of a day, its end.")
 
 
 class PaymentViewSet(ScopedViewSet):
@@ -119,7 +120,9 @@ class PaymentViewSet(ScopedViewSet):
     def list(self, request: Request) -> Response:
         """The ledger: payments (positive), refunds and reversals (negative), newest first."""
         self.require()
-        return self.page(filtered_payments(self.visible(), **self.filters()), PaymentSerializer)
+        return self.page(
+            filtered_payments(self.visible(), companies_of(self.caller), **self.filters()), PaymentSerializer
+        )
 
     @extend_schema(operation_id="getPayment", tags=["payments"], responses=ActionablePaymentSerializer)
     def retrieve(self, request: Request, id: int) -> Response:

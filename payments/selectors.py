@@ -1,10 +1,14 @@
 """The ledger entries that exist for a user."""
 
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from core.scope import CompanyMember, visible_to
+from parties.models import Company
 from payments.models import Payment
 
 
@@ -19,6 +23,36 @@ def payment_documents_of(user: CompanyMember) -> QuerySet[Payment]:
     return entries.prefetch_related("invoice__payments", "invoice__lines")
 
 
-def filtered_payments(payments: QuerySet[Payment], **filters: Any) -> QuerySet[Payment]:
-    """The entries that fit all the filters (lookups of Payment) that are not None."""
-    return payments.filter(**{name: value for name, value in filters.items() if value is not None})
+def filtered_payments(
+    payments: QuerySet[Payment],
+    companies: Iterable[Company],
+    *,
+    paid_at_from: datetime | date | None = None,
+    paid_at_to: datetime | date | None = None,
+    **filters: Any,
+) -> QuerySet[Payment]:
+    """The entries that fit all the filters (lookups of Payment) that are not None.
+
+    Both ends of `paid_at` are inclusive; a date is a day of the calendar of each of the `companies`.
+    """
+    wanted = payments.filter(**{name: value for name, value in filters.items() if value is not None})
+    if isinstance(paid_at_from, datetime):
+        wanted = wanted.filter(paid_at__gte=paid_at_from)
+    elif paid_at_from is not None:
+        wanted = wanted.filter(_by_zone(companies, "paid_at__gte", paid_at_from))
+    if isinstance(paid_at_to, datetime):
+        wanted = wanted.filter(paid_at__lte=paid_at_to)
+    elif paid_at_to is not None:
+        wanted = wanted.filter(_by_zone(companies, "paid_at__lt", paid_at_to + timedelta(days=1)))
+    return wanted
+
+
+def _by_zone(companies: Iterable[Company], lookup: str, day: date) -> Q:
+    """`lookup` of the moment in which the day begins, for the companies of each time zone."""
+    here: dict[ZoneInfo, list[int]] = {}
+    for company in companies:
+        here.setdefault(company.zone, []).append(company.pk)
+    condition = Q(pk__in=[])
+    for zone, company_ids in here.items():
+        condition |= Q(("company__in", company_ids), (lookup, datetime.combine(day, time.min, zone)))
+    return condition

@@ -185,3 +185,18 @@ def test_an_admin_here_is_no_admin_where_they_are_viewer():
     )
 
     assert reply.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "query"), [("login", "dryRun=true"), ("logout", "x=1"), ("password/reset", "dryrun=true"), ("me", "x=1")]
+)
+def test_a_parameter_that_signing_in_does_not_take_is_a_400(path, query):
+    client = api_client(make_user())
+    reply = client.get(f"/api/auth/{path}?{query}") if path == "me" else client.post(f"/api/auth/{path}?{query}", {})
+    assert (reply.status_code, reply.json()["code"]) == (400, "unknown_parameter")
+
+
+def test_a_stranger_s_company_is_a_404_whatever_else_is_wrong_with_the_new_user():
+    client = api_client(make_user("Admin"))
+    reply = client.post("/api/auth/register", {"email": "x", "nonsense": 1, "companyIds": [make_company().pk]})
+    assert (reply.status_code, reply.json()["code"]) == (404, "not_found")

@@ -3,9 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import time_machine
 
 from accounts.tests.factories import api_client, make_user
-from invoices.tests.factories import make_draft, make_item
+from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.services import update_company, update_customer
 from parties.tests.factories import make_company, make_customer
 
@@ -98,3 +99,30 @@ def test_a_dry_run_leaves_no_gap_in_the_numbers(client, company):
     real = client.post(f"/api/invoices/{second.pk}/issue").json()
 
     assert dry["invoiceNumber"] == real["invoiceNumber"] == "INV-2026-000001"
+
+
+def test_a_past_document_was_overdue_if_it_was_then(client, company):
+    # given: a document that became due a week ago and was paid today
+    week_ago = company.today() - timedelta(days=7)
+    with time_machine.travel(week_ago - timedelta(days=30)):
+        invoice = make_draft(company, make_item("10"), due_date=week_ago)
+    url = f"/api/invoices/{invoice.pk}"
+    client.post(f"{url}/issue")
+    issued = client.get(url).json()
+    client.post(f"{url}/payments", {"amount": issued["total"]})
+    paid = client.get(url).json()
+    # then
+    assert (issued["isOverdue"], paid["isOverdue"]) == (True, False)
+    assert client.get(f"{url}?version=2").json()["isOverdue"] is True
+    assert client.get(f"{url}?version=3").json()["isOverdue"] is False
+
+
+def test_a_document_that_is_overdue_today_was_not_when_it_was_made(company):
+    invoice = make_issued(company, make_item("10"), due_date=company.today() + timedelta(days=1))
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=30)):
+        client = api_client(make_user("Viewer", company))
+        url = f"/api/invoices/{invoice.pk}"
+        assert client.get(url).json()["isOverdue"] is True
+        assert client.get(f"{url}?version=2").json()["isOverdue"] is False
+        assert client.get(f"{url}?asOf={company.today() - timedelta(days=30)}").json()["isOverdue"] is False
+        assert client.get(f"{url}?asOf={company.today() - timedelta(days=1)}").json()["isOverdue"] is True

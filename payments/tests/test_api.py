@@ -1,11 +1,12 @@
 """What the REST API promises about payments."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.utils import timezone
 
-from accounts.tests.factories import api_client, make_user
+from accounts.models import User
+from accounts.tests.factories import add_role, api_client, make_user
 from invoices.models import Invoice
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.tests.factories import make_company
@@ -210,3 +211,30 @@ def test_an_entry_of_another_company_does_not_exist(client):
     assert client.get(f"/api/payments/{Payment.objects.get().pk}").status_code == 404
     assert client.get("/api/payments").json()["results"] == []
     assert pay(client, invoice).status_code == 404
+
+
+def test_a_day_of_payments_is_a_day_of_each_company_s_own_calendar():
+    # given: a company in Johannesburg (UTC+2) and one in Auckland (UTC+13 in summer), and one member of both
+    here, there = make_company(time_zone="Africa/Johannesburg"), make_company(time_zone="Pacific/Auckland")
+    user = add_role(make_user("Finance", here), there, "Finance")
+    moments = {
+        "eve": (here, "2026-02-28T21:59:59Z"),
+        "first second": (here, "2026-02-28T22:00:00Z"),
+        "last second": (here, "2026-03-01T21:59:59Z"),
+        "morrow": (here, "2026-03-01T22:00:00Z"),
+        "Auckland's": (there, "2026-02-28T11:00:00Z"),
+        "Auckland's morrow": (there, "2026-03-01T11:00:00Z"),
+    }
+    for reference, (company, moment) in moments.items():
+        invoice = make_issued(company, issue_date=date(2026, 1, 1))
+        assert pay(api_client(user), invoice, 1, reference=reference, paidAt=moment).status_code == 201
+    # when
+    asked = {"paidAtFrom": "2026-03-01", "paidAtTo": "2026-03-01"}
+    found = api_client(user).get("/api/payments", asked).json()["results"]
+    # then
+    assert {entry["reference"] for entry in found} == {"first second", "last second", "Auckland's"}
+    exact = {"paidAtFrom": "2026-02-28T22:00:00Z", "paidAtTo": "2026-02-28T22:00:00Z"}
+    [entry] = api_client(user).get("/api/payments", exact).json()["results"]
+    assert entry["reference"] == "first second"
+    superuser = User.objects.create_superuser("root@example.test", "a-long-enough-password")
+    assert len(api_client(superuser).get("/api/payments", asked).json()["results"]) == 3
