@@ -155,3 +155,15 @@ def grouped_text(number: str) -> str:
 def plain_text(number: Decimal) -> str:
     """`number` without trailing zeros and without an exponent: "0.15", "3", "100"."""
     return f"{_strip_zeros(number):f}" if number else "0"
+
+
+def percent_text(rate: Decimal) -> str:
+    """A fraction as a percentage: "15 %" for 0.15."""
+    return f"{plain_text(rate * 100)} %"
+
+
+def price_text(price: Decimal, currency: str) -> str:
+    """A unit price as people read it: with the decimals of its currency, or all that it has where those are more."""
+    exponent = Decimal(plain_text(price)).as_tuple().exponent
+    is_finer = -int(exponent) > minor_units(currency)
+    return grouped_text(plain_text(price)) if is_finer else grouped_money(price, currency)

@@ -9,6 +9,7 @@ from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.html import format_html
 
 from accounts.admin import FoundedCompanyAdmin
@@ -19,6 +20,7 @@ from core.money import grouped_money
 from invoices.admin_forms import InvoiceForm, LineForm, LineFormSet, draft_values
 from invoices.lifecycle import Command, WrongStatus, allows, require_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
+from invoices.pdf import pdf_reply
 from invoices.selectors import explained, invoice_documents_of, invoice_timeline, invoices_of
 from invoices.services import (
     MAXIMUM_LINES,
@@ -243,6 +245,18 @@ class InvoiceAdmin(RecordedAdmin):
             **document_context(invoice),
         )
         return TemplateResponse(request, "invoices/admin/document.html", context)
+
+    def get_urls(self) -> list[Any]:
+        """The addresses of the pages, and that of the PDF."""
+        view = self.admin_site.admin_view(self.pdf_view)
+        return [path("<path:object_id>/pdf/", view, name="invoices_invoice_pdf"), *super().get_urls()]
+
+    def pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The invoice as a PDF, shown by the browser."""
+        rows = self.get_queryset(request).prefetch_related("lines")
+        invoice = self.existing(request, unquote(object_id), rows)
+        require_page(self.has_view_permission(request, invoice))
+        return pdf_reply(invoice, as_attachment=False)
 
     def ledger(self, request: HttpRequest, invoice: Invoice) -> list[Any]:
         """The rows of the table of payments: the payments room knows them."""

@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
     PolymorphicProxySerializer,
@@ -24,6 +26,7 @@ from core.text import EXTERNAL_ID_LENGTH
 from invoices.history import past_invoice
 from invoices.lifecycle import Status
 from invoices.models import Invoice
+from invoices.pdf import PDF_TYPE, pdf_reply
 from invoices.selectors import (
     explained,
     filtered_invoices,
@@ -340,6 +343,7 @@ class InvoiceViewSet(ScopedViewSet):
         "retrieve": "invoices.view_invoice",
         "history": "invoices.view_invoice",
         "explain": "invoices.view_invoice",
+        "pdf": "invoices.view_invoice",
         "create": "invoices.add_invoice",
         "partial_update": "invoices.change_invoice",
         "destroy": "invoices.delete_invoice",
@@ -484,6 +488,13 @@ class InvoiceViewSet(ScopedViewSet):
         """How the totals come about, step by step."""
         invoice = self.scoped_object(invoice_documents_of(self.caller))
         return Response(ExplanationSerializer(explained(invoice)).data)
+
+    @extend_schema(operation_id="getInvoicePdf", tags=["invoices"], responses={(200, PDF_TYPE): OpenApiTypes.BINARY})
+    def pdf(self, request: Request, id: int) -> HttpResponse:
+        """The invoice as it is now, as a page to print or to send. The file is named after the number."""
+        invoice = self.scoped_object(self.visible().prefetch_related("lines"))
+        self.require_known_parameters()
+        return pdf_reply(invoice, as_attachment=True)
 
     @extend_schema(operation_id="getInvoiceHistory", tags=["invoices"], responses=InvoiceTimelineSerializer)
     def history(self, request: Request, id: int) -> Response:

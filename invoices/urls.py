@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from core.api.renderers import PDF_RENDERERS
 from invoices.api import InvoiceViewSet
 
 urlpatterns = [
@@ -14,5 +15,10 @@ urlpatterns = [
     path("invoices/<int:id>/issue", InvoiceViewSet.as_view({"post": "issue"}), name="invoice-issue"),
     path("invoices/<int:id>/cancel", InvoiceViewSet.as_view({"post": "cancel"}), name="invoice-cancel"),
     path("invoices/<int:id>/explain", InvoiceViewSet.as_view({"get": "explain"}), name="invoice-explain"),
+    path(
+        "invoices/<int:id>/pdf",
+        InvoiceViewSet.as_view({"get": "pdf"}, renderer_classes=PDF_RENDERERS),
+        name="invoice-pdf",
+    ),
     path("invoices/<int:id>/history", InvoiceViewSet.as_view({"get": "history"}), name="invoice-history"),
 ]

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django import template
 
-from core.money import grouped_money, grouped_text, minor_units, plain_text
+from core.money import grouped_money, grouped_text, percent_text, plain_text, price_text
 
 register = template.Library()
 
@@ -30,12 +30,10 @@ def plain(number: Decimal) -> str:
 @register.filter
 def percent(rate: Decimal) -> str:
     """A fraction as a percentage: "15 %" for 0.15."""
-    return f"{plain_text(rate * 100)} %"
+    return percent_text(rate)
 
 
 @register.filter
 def price(number: Decimal, currency: str) -> str:
     """A unit price: with the decimals of its currency, or with all that it has where those are more."""
-    exponent = Decimal(plain_text(number)).as_tuple().exponent
-    finer = -int(exponent) > minor_units(currency)
-    return grouped_text(plain_text(number)) if finer else grouped_money(number, currency)
+    return price_text(number, currency)

@@ -61,6 +61,7 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("invoice-cancel", "POST"): BOOKKEEPERS,
     ("invoice-explain", "GET"): EVERYBODY,
     ("invoice-history", "GET"): EVERYBODY,
+    ("invoice-pdf", "GET"): EVERYBODY,
     ("invoice-payments", "POST"): BOOKKEEPERS,
     ("invoice-refunds", "POST"): BOOKKEEPERS,
     ("payment-reverse", "POST"): BOOKKEEPERS,

@@ -44,6 +44,7 @@ def _counts(size):
         "listInvoices": _count(client, "get", "/api/invoices?pageSize=50"),
         "getInvoice": _count(client, "get", url),
         "getInvoiceHistory": _count(client, "get", f"{url}/history"),
+        "getInvoicePdf": _count(client, "get", f"{url}/pdf"),
         "listPayments": _count(client, "get", "/api/payments"),
         "listCustomers": _count(client, "get", "/api/customers"),
         "createInvoice": _count(client, "post", "/api/invoices", body),

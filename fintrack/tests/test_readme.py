@@ -41,12 +41,13 @@ def blocks() -> list[Block]:
     return [Block(text, commands) for text, commands in zip(parts[0::2], parts[1::2], strict=False)]
 
 
-def run(examples: list[Block], address: str) -> list[Block]:
+def run(examples: list[Block], address: str, folder: Path) -> list[Block]:
     script = CURL + "".join(f"echo '{MARK}' | tee /dev/stderr\n{block.commands}" for block in examples)
     done = subprocess.run(
         [required_program("bash"), "-u", "-c", script.replace(ADDRESS, address)],
         capture_output=True,
         text=True,
+        cwd=folder,
         timeout=120,
         check=True,
     )
@@ -63,16 +64,16 @@ def run(examples: list[Block], address: str) -> list[Block]:
 
 
 @pytest.fixture
-def executed(transactional_db: None, live_server: Any, settings: Any) -> Iterator[list[Block]]:
+def executed(transactional_db: None, live_server: Any, settings: Any, tmp_path: Path) -> Iterator[list[Block]]:
     required_program("curl")
     settings.DEBUG = True
     make_demo()
-    yield run(blocks(), live_server.url)
+    yield run(blocks(), live_server.url, tmp_path)
     call_command("verify_books")
 
 
-def test_the_examples_do_what_the_text_says(executed: list[Block]) -> None:
-    sign_in, quick, whole, paid, repeated, refused, rehearsed, given_back, lists, audit = executed
+def test_the_examples_do_what_the_text_says(executed: list[Block], tmp_path: Path) -> None:
+    sign_in, quick, whole, paid, repeated, refused, rehearsed, given_back, lists, page, audit = executed
 
     assert sign_in.statuses == (200,)
     assert (quick.statuses, quick.replies[0]["status"]) == ((201,), "Draft")
@@ -89,6 +90,8 @@ def test_the_examples_do_what_the_text_says(executed: list[Block]) -> None:
     assert given_back.statuses == (200, 201, 201)
     assert given_back.replies[0]["outstanding"] == "220.00"
     assert_lists_are_pages(lists)
+    assert page.statuses == (200,)
+    assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")
     assert audit.statuses == (403, 200, 200)
     assert {row["entityType"] for row in audit.replies[1]["results"]} == {"Payment"}
     for block in executed:

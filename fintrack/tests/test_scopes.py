@@ -50,6 +50,7 @@ FOREIGN: dict[tuple[str, str, str], tuple[str, str]] = {
     ("invoice-cancel", "POST", "path.id"): ("issued", NOT_FOUND),
     ("invoice-explain", "GET", "path.id"): ("draft", NOT_FOUND),
     ("invoice-history", "GET", "path.id"): ("draft", NOT_FOUND),
+    ("invoice-pdf", "GET", "path.id"): ("draft", NOT_FOUND),
     ("invoice-payments", "POST", "path.id"): ("issued", NOT_FOUND),
     ("invoice-refunds", "POST", "path.id"): ("paid", NOT_FOUND),
     ("invoice-refunds", "POST", "body.paymentId"): ("payment", "payment_invalid"),
@@ -143,7 +144,8 @@ def answer(client: Any, ask: Ask, name: str, method: str) -> tuple[int, Any]:
         reply = ask.send(client, name, method)
         written = rows() != before
         transaction.set_rollback(True)
-    body = reply.json() if reply.content else {}
+    is_json = reply.get("Content-Type", "").endswith("json")
+    body = reply.json() if is_json else {}
     body.pop("requestId", None)
     return reply.status_code, body | ({"written": True} if written else {})
 

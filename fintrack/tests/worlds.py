@@ -103,6 +103,7 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("invoice-cancel", "POST"): Ask(issued, {}, {"reason": "Ordered twice"}),
         ("invoice-explain", "GET"): Ask(draft, {}, None),
         ("invoice-history", "GET"): Ask(draft, {}, None),
+        ("invoice-pdf", "GET"): Ask(draft, {}, None),
         ("invoice-payments", "POST"): Ask(issued, {}, {"amount": "15.00", "reference": "R-1"}),
         ("invoice-refunds", "POST"): Ask(paid, {}, {"amount": "20.00", "paymentId": world.payment.pk}),
         ("payment-reverse", "POST"): Ask(paid | {"payment_id": world.payment.pk}, {}, {"reason": "Bounced"}),
