@@ -1,7 +1,7 @@
 """Books of any size on PostgreSQL, in minutes: invoices of five years with lines, payments, journal and history.
 
-The rows are those that the services would have left, version by version, sealed by the database; `verify_books` finds no
-fault in them. One customer has a tenth of all invoices. Needs the rights of a superuser, since the triggers stand aside.
+The rows are those that the services would have left, version by version, sealed by the database; `verify_books` finds
+no fault in them. One customer has a tenth of all invoices. Needs a superuser's rights, since the triggers stand aside.
 
     DATABASE_URL=postgres://postgres@127.0.0.1:5432/books python benchmarks/large_books.py --invoices 1000000
 
@@ -57,8 +57,8 @@ FROM (
 ) AS line
 """
 INVOICES = """
-INSERT INTO invoices_invoice (id, company_id, customer_id, customer_name, number, status, issue_date, due_date, currency,
-  prices_include_vat, vat_rounding, discount_percent, discount_amount, lines_total, discount_total, subtotal, vat_total,
+INSERT INTO invoices_invoice (id, company_id, customer_id, customer_name, number, status, issue_date, due_date,
+  currency, prices_include_vat, vat_rounding, discount_percent, discount_amount, lines_total, discount_total, subtotal, vat_total,
   total, paid, credited, entry_count, seller, buyer, metadata, search_text, created_at, issued_at, cancelled_at,
   version, change_id)
 SELECT plan.id, {company}, customer_id, customer.name, number, status, issue_date, issue_date + 30, 'ZAR',
@@ -129,8 +129,9 @@ AS_ISSUED = {
 
 
 def history_of(table: str, source: str, overrides: dict[str, str], condition: str = "true", kind: str = "~") -> str:
-    """The statement that copies rows of `source` (whose first is "live") into the history of `table`, but for
-    `overrides`; their time is that of their entry.
+    """The statement that copies the rows called "live" in `source` into the history of `table`, but for `overrides`.
+
+    The time of a version is that of its entry.
     """
     from audit.models import recorded_models
     from audit.triggers.tables import recorded_table
@@ -180,7 +181,6 @@ def make_books(invoices: int, customers: int) -> None:
 
     ids = founders()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT max(id) + 1, (SELECT max(id) + 1 FROM audit_change) FROM parties_customer")
         values = ids | {"customers": customers, "customers_from": 1, "entries": highest(cursor, "audit_change") + 1}
         values |= {"first_day": FIRST_DAY, "days": DAYS, "email": EMAIL, "most_lines": MOST_LINES}
         values["last_of_all"] = invoices
