@@ -58,9 +58,9 @@ FROM (
 """
 INVOICES = """
 INSERT INTO invoices_invoice (id, company_id, customer_id, customer_name, number, status, issue_date, due_date,
-  currency, prices_include_vat, vat_rounding, discount_percent, discount_amount, lines_total, discount_total, subtotal, vat_total,
-  total, paid, credited, entry_count, seller, buyer, metadata, search_text, created_at, issued_at, cancelled_at,
-  version, change_id)
+  currency, prices_include_vat, vat_rounding, discount_percent, discount_amount, lines_total, discount_total, subtotal,
+  vat_total, total, paid, credited, entry_count, seller, buyer, metadata, search_text, created_at, issued_at,
+  cancelled_at, version, change_id)
 SELECT plan.id, {company}, customer_id, customer.name, number, status, issue_date, issue_date + 30, 'ZAR',
   false, 'document', 0, 0, net, 0, net, 0.15 * net, 1.15 * net,
   CASE status WHEN 'Paid' THEN 1.15 * net WHEN 'PartiallyPaid' THEN round(0.46 * net, 2) ELSE 0 END, 0,
