@@ -130,6 +130,37 @@ def test_every_rounding_is_told():
     ]
 
 
+def test_every_rounding_of_a_gross_document_is_told():
+    discount = Discount(percent=Decimal(10))
+    how = Terms("ZAR", prices_include_vat=True, vat_rounding=ROUND_BY_LINE, discount=discount)
+    totals = document_totals([line(1, "5", "0"), line(2, "11.5", amount="0.50")], how)
+
+    assert [(step.what, step.how, str(step.result)) for step in totals.steps] == [
+        ("line 1", "1 x 5", "5.00"),
+        ("line 2", "2 x 11.5 - 0.5", "22.50"),
+        ("document discount", "10 % of 27.5", "2.75"),
+        ("discount on line 1 (Z 0 %)", "in proportion to 5, by largest remainder", "0.50"),
+        ("discount on line 2 (S 15 %)", "in proportion to 22.5, by largest remainder", "2.25"),
+        ("VAT within line 1 (Z 0 %)", "5 x 0 / 1", "0.00"),
+        ("VAT within line 1 (Z 0 %)", "4.5 x 0 / 1", "0.00"),
+        ("net of line 1 (Z 0 %)", "4.5 - 0", "4.50"),
+        ("VAT within line 2 (S 15 %)", "22.5 x 0.15 / 1.15", "2.93"),
+        ("VAT within line 2 (S 15 %)", "20.25 x 0.15 / 1.15", "2.64"),
+        ("net of line 2 (S 15 %)", "20.25 - 2.64", "17.61"),
+    ]
+
+
+def test_without_a_discount_none_is_told():
+    totals = document_totals([line(1, "11.5")], Terms("ZAR", prices_include_vat=True))
+
+    assert [step.what for step in totals.steps] == [
+        "line 1",
+        "VAT within S 15 %",
+        "VAT within S 15 %",
+        "net of S 15 %",
+    ]
+
+
 @given(lines, terms, st.randoms())
 def test_the_sums_agree_and_the_order_of_the_lines_does_not_matter(rows, how, random):
     totals = document_totals(rows, how)
