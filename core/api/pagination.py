@@ -91,10 +91,12 @@ class KeysetPagination(BasePagination):
         return ordering
 
     def _beyond(self, value: Any, row_id: int, descending: bool) -> Q:
+        """What comes after the row. The bound on the column alone follows from the rest: an index can use it."""
         side = "lt" if descending else "gt"
         if self.column == "id":
             return Q(**{f"id__{side}": row_id})
-        return Q(**{f"{self.column}__{side}": value}) | Q(**{self.column: value, f"id__{side}": row_id})
+        after = Q(**{f"{self.column}__{side}": value}) | Q(**{self.column: value, f"id__{side}": row_id})
+        return Q(**{f"{self.column}__{side}e": value}) & after
 
     def _read_cursor(self, text: str | None, model: type[Model]) -> dict[str, Any] | None:
         if not text:
