@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Round
+from django.db.models.functions import Coalesce, Round
 
 from audit.guards import FrozenSince, FrozenWith, Guard, OnlyRises
 from audit.models import Recorded, RecordedHistory
@@ -27,6 +27,8 @@ from invoices.totals import Discount, PricedLine, Terms, VatBreakdown, VatCatego
 from parties.models import Company, Customer, VatRounding
 
 ZERO_AMOUNT = Decimal(0)
+NUMBER_OR_BLANK = Coalesce("number", Value(""))
+"""What invoices are ordered by number with: drafts, which have none, come together."""
 
 
 def _discount_constraint(name: str) -> models.CheckConstraint:
@@ -123,6 +125,13 @@ class Invoice(Recorded):
         permissions = [("issue_invoice", "Can issue invoices"), ("cancel_invoice", "Can cancel invoices")]
         indexes = [
             models.Index(fields=("company", "created_at", "id"), name="invoice_company_created"),
+            models.Index(fields=("company", "issue_date", "id"), name="invoice_company_issue_date"),
+            models.Index(fields=("company", "due_date", "id"), name="invoice_company_due_date"),
+            models.Index(fields=("company", "total", "id"), name="invoice_company_total"),
+            models.Index(fields=("company", "outstanding", "id"), name="invoice_company_outstanding"),
+            models.Index("company", NUMBER_OR_BLANK, "id", name="invoice_company_number"),
+            models.Index(fields=("company", "status", "created_at", "id"), name="invoice_company_status"),
+            models.Index(fields=("customer", "created_at", "id"), name="invoice_customer_created"),
             models.Index(fields=("customer", "id"), name="invoice_customer"),
         ]
         constraints = [

@@ -5,15 +5,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, Prefetch, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Prefetch, Q, QuerySet, When
 
 from audit.selectors import TimelineEntry, newest_first, timeline
 from core.money import ZERO, money_text
 from core.scope import CompanyMember, visible_to
 from core.text import comparison_key
 from invoices.lifecycle import Command, Facts, Status, obstacle
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import NUMBER_OR_BLANK, Invoice, InvoiceLine
 from invoices.totals import document_totals
 from parties.models import Company
 
@@ -24,7 +23,7 @@ def invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
     To order by: `number_or_blank` ("" on drafts), and `shown_name`, the customer's as the document shows it.
     """
     invoices = Invoice.objects.select_related("company", "customer").annotate(
-        number_or_blank=Coalesce("number", Value("")),
+        number_or_blank=NUMBER_OR_BLANK,
         shown_name=Case(When(issued_at=None, then="customer__name"), default="customer_name"),
     )
     return visible_to(user, invoices)

@@ -44,7 +44,10 @@ class Payment(Recorded):
     class Meta:
         ordering = ("-id",)
         permissions = [("refund_payment", "Can refund payments"), ("reverse_payment", "Can reverse payments")]
-        indexes = [models.Index(fields=("company", "id"), name="payment_company")]
+        indexes = [
+            models.Index(fields=("company", "id"), name="payment_company"),
+            models.Index(fields=("company", "paid_at"), name="payment_company_paid_at"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=("invoice", "reference_key"),
