@@ -550,3 +550,23 @@ def test_no_version_asked_for_is_no_check(customer: Customer) -> None:
     require_version(customer, 1)
     with pytest.raises(StaleVersion):
         require_version(customer, 2)
+
+
+def test_what_was_written_is_on_the_instance_too(customer: Customer) -> None:
+    with transaction.atomic(), recording(actor=SYSTEM, action="test.renamed") as change:
+        write_version(customer, change=change, name="Renamed")
+    assert (customer.name, customer.version, customer.change) == ("Renamed", 2, change)
+
+
+def test_a_stale_write_says_what_was_changed_since_the_version_that_was_read(customer: Customer) -> None:
+    stale = Customer.objects.get(pk=customer.pk)
+    with transaction.atomic(), recording(actor=SYSTEM, action="test.renamed") as change:
+        write_version(customer, change=change, name="Renamed")
+    with (
+        pytest.raises(StaleVersion) as refusal,
+        transaction.atomic(),
+        recording(actor=SYSTEM, action="test.renamed") as change,
+    ):
+        write_version(stale, change=change, name="Another")
+    assert refusal.value.current_version == 2
+    assert {name: list(pair) for name, pair in refusal.value.changes.items()} == {"name": ["Acme", "Renamed"]}

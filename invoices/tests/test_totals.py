@@ -1,5 +1,6 @@
 """The calculator, and the life of an invoice, as pure rules."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.money import minor_units, quantize
-from invoices.lifecycle import Command, Status, WrongStatus, allows, require_status, settled_status
+from invoices.lifecycle import Command, Facts, Status, WrongStatus, allows, obstacle, require_status, settled_status
 from invoices.totals import ROUND_BY_LINE, ROUND_BY_RATE, Discount, PricedLine, Terms, document_totals
 
 RATES = [("S", Decimal("0.05")), ("S", Decimal("0.15")), ("S", Decimal("0.0725")), ("Z", Decimal(0)), ("E", Decimal(0))]
@@ -221,3 +222,57 @@ def test_only_legal_moves_are_possible(command, statuses):
     assert {status.value for status in Status if allows(status, command)} == statuses
     with pytest.raises(WrongStatus, match="cancelled"):
         require_status(Status.CANCELLED, command)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "by_today", "by_issue_date"),
+    [
+        (Command.EDIT, Status.DRAFT, False, False),
+        (Command.DELETE, Status.DRAFT, False, False),
+        (Command.ISSUE, Status.DRAFT, False, True),
+        (Command.CANCEL, Status.DRAFT, True, False),
+        (Command.CANCEL, Status.ISSUED, True, True),
+        (Command.PAY, Status.ISSUED, True, False),
+        (Command.REFUND, Status.PAID, True, False),
+        (Command.REVERSE, Status.PAID, True, False),
+    ],
+)
+def test_a_locked_period_stands_in_the_way_of_what_has_a_date_in_it(command, status, by_today, by_issue_date):
+    def stopped(*, today=False, issue_date=False):
+        facts = Facts(
+            status=status,
+            has_lines=True,
+            has_entries=False,
+            is_customer_archived=False,
+            is_issue_date_locked=issue_date,
+            is_today_locked=today,
+        )
+        return obstacle(command, facts) == "period_locked"
+
+    assert not stopped()
+    assert stopped(today=True) == by_today
+    assert stopped(issue_date=True) == by_issue_date
+
+
+def off_by_a_cent(row, name):
+    return (replace(row, **{name: getattr(row, name) + Decimal("0.01")}),)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda totals: {"discount_total": Decimal("0.01")},
+        lambda totals: {"total": totals.total + 1},
+        lambda totals: {"lines_total": totals.lines_total + 1, "discount_total": Decimal(1)},
+        lambda totals: {"lines": off_by_a_cent(totals.lines[0], "line_total")},
+        lambda totals: {"lines": off_by_a_cent(totals.lines[0], "taxable_amount")},
+        lambda totals: {"lines": off_by_a_cent(totals.lines[0], "vat_amount")},
+        lambda totals: {"breakdown": off_by_a_cent(totals.breakdown[0], "taxable_amount")},
+        lambda totals: {"breakdown": off_by_a_cent(totals.breakdown[0], "vat_amount")},
+    ],
+)
+def test_totals_that_do_not_sum_cannot_exist(wrong):
+    totals = document_totals([line(1, "10")], Terms("ZAR"))
+
+    with pytest.raises(ArithmeticError, match="totals that do not sum"):
+        replace(totals, **wrong(totals))
