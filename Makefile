@@ -15,7 +15,7 @@ SCHEMA := docs/openapi.yaml
 NO_DATA := DEBUG=on DATABASE_URL=sqlite://:memory:
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-sqlite test-postgresql check lint types schema-check openapi client-typescript client-python baselines replay hostility bench format audit lock clean
+.PHONY: help run demo test test-sqlite test-postgresql check lint types schema-check openapi client-typescript client-python baselines replay hostility mutation bench format audit lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -86,6 +86,10 @@ replay: .venv/.development ## replay real receivables over HTTP on a database of
 
 hostility: .venv/.development ## send the API ten thousand generated requests as each role, and every hostile value to every field
 	HOSTILE_CASES=10000 $(BIN)/python -m pytest -n auto fintrack/tests/test_generated_requests.py fintrack/tests/test_hostile_values.py $(PYTEST_ARGS)
+
+mutation: .venv/.development ## change the rules of money, rights and record line by line: the tests must notice (a quarter of an hour)
+	$(BIN)/python -m mutmut run --max-children 2
+	$(BIN)/python -m mutmut results
 
 bench: .venv/.development ## measure what recording costs
 	$(BIN)/python benchmarks/recording_cost.py
