@@ -3,10 +3,14 @@
 import argparse
 import secrets
 import sys
+from collections.abc import Callable
 
-from torture.cluster import NoPostgres, temporary_cluster
+from torture.cluster import Cluster, NoPostgres, temporary_cluster
 from torture.installation import install, make_base
 from torture.run import Orders, Outcome, torture
+from torture.sabotage import MODES, Sabotage
+
+CONTROL = Orders(operations=250, kills=2, restarts=1, seed=1, shared_keys=5)
 
 
 def main() -> None:
@@ -15,22 +19,50 @@ def main() -> None:
     parser.add_argument("--operations", type=int, default=100_000, help="commands given and answered, at least")
     parser.add_argument("--kills", type=int, default=300, help="kill -9 of a worker, every fifteenth of the master")
     parser.add_argument("--restarts", type=int, default=10, help="immediate restarts of PostgreSQL")
+    parser.add_argument("--shared-keys", type=int, default=100, help="payments that all clients give under one key")
     parser.add_argument("--seconds", type=float, help="end after so long, whatever is done by then")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="of all that is left to chance")
+    parser.add_argument("--sabotage", choices=MODES, default="none", help="plant a fault, which the run must find")
+    parser.add_argument("--controls", action="store_true", help="small runs, one for each fault that can be planted")
     options = parser.parse_args()
-    orders = Orders(options.operations, options.kills, options.restarts, options.seed, options.seconds)
-    print(f"Seed {orders.seed}", flush=True)
+    orders = Orders(
+        options.operations, options.kills, options.restarts, options.seed, options.seconds, options.shared_keys
+    )
     try:
         with temporary_cluster() as cluster:
             make_base(cluster)
-            installation = install(cluster, "fintrack")
-            try:
-                outcome = torture(installation, orders, show=lambda line: print(line, flush=True))
-            finally:
-                installation.web.stop()
+            status = controls(cluster) if options.controls else one_run(cluster, orders, MODES[options.sabotage])
     except NoPostgres as error:
         sys.exit(str(error))
-    sys.exit(report(outcome))
+    sys.exit(status)
+
+
+def one_run(cluster: Cluster, orders: Orders, sabotage: Sabotage) -> int:
+    """One run with its report; the exit status."""
+    print(f"Seed {orders.seed}", flush=True)
+    return report(tortured(cluster, orders, sabotage, show=lambda line: print(line, flush=True)))
+
+
+def controls(cluster: Cluster) -> int:
+    """A small run for each sabotage and an honest one; 1 where one is missed, or something found where nothing is."""
+    missed = 0
+    for sabotage in MODES.values():
+        outcome = tortured(cluster, CONTROL, sabotage, show=lambda _: None)
+        named = [fault for fault in outcome.faults if sabotage.found_by in fault]
+        is_right = bool(named) if sabotage.found_by else not outcome.faults
+        missed += not is_right
+        verdict = "as it must be" if is_right else "WRONG"
+        print(f"{sabotage.name:14} {len(outcome.faults):5} faults, {verdict}: {(named or ['none'])[0]}", flush=True)
+    return 1 if missed else 0
+
+
+def tortured(cluster: Cluster, orders: Orders, sabotage: Sabotage, show: Callable[[str], None]) -> Outcome:
+    """What a run came to in a new installation, which ends with it."""
+    installation = install(cluster, sabotage.name, sabotage)
+    try:
+        return torture(installation, orders, show)
+    finally:
+        installation.web.stop()
 
 
 def report(outcome: Outcome) -> int:

@@ -65,7 +65,7 @@ class Answer:
 
 @dataclass
 class Board:
-    """What the clients share: the documents to fight over (the first issued one is hot), how far they are, when to end."""
+    """What the clients share: documents to fight over (the first issued one is hot), how far they are, when to end."""
 
     issued: "SynchronizedArray[int]"
     drafts: "SynchronizedArray[int]"
@@ -110,7 +110,7 @@ class Connection:
         raise TimeoutError("nobody lets us sign in")
 
     def ask(self, method: str, path: str, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any], bool]:
-        """One attempt: status, reply, and whether it is a replay. Raises OSError or HTTPException without an answer."""
+        """One attempt: status, reply, and whether it is a replay. Raises OSError or HTTPException where none comes."""
         headers = {"Content-Type": "application/json"}
         if key:
             headers |= {"Authorization": f"Bearer {self.token}", "X-Request-ID": key}

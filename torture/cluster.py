@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,8 @@ SETTINGS = {
     # Processes are killed here, not machines: what PostgreSQL has given to the operating system stays.
     "fsync": "off",
     "synchronous_commit": "on",
+    # What a commit does not write down itself stays unwritten for long: whoever acknowledges too early is found out.
+    "wal_writer_delay": "10s",
     "max_connections": "100",
     "shared_buffers": "128MB",
     "max_wal_size": "512MB",
@@ -55,14 +57,11 @@ def program(name: str) -> str:
 class Cluster:
     """A server in `folder`, and its databases. It trusts whoever reaches it: it listens on this machine only."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         self._run("initdb", "--auth=trust", f"--username={ACCOUNT}", "--encoding=UTF8", "--locale=C", "--no-sync")
-        self.configure({**SETTINGS, "unix_socket_directories": str(folder), **(settings or {})})
-
-    def configure(self, settings: Mapping[str, str]) -> None:
-        """Add settings, which hold from the next start."""
-        with (self.folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as file:
+        settings = {**SETTINGS, "unix_socket_directories": str(folder)}
+        with (folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 
     def url(self, database: str) -> str:
@@ -83,10 +82,16 @@ class Cluster:
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """A new database, a copy of `template`; its URL."""
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        return self.url(name)
+
+    def acknowledge_early(self, database: str) -> None:
+        """Let the database answer a commit before it is written down."""
+        self._execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(database)))
+
+    def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
-        return self.url(name)
 
     def _control(self, *arguments: str) -> None:
         log, wait = f"--log={self.folder / 'server.log'}", f"--timeout={START_SECONDS}"
@@ -105,13 +110,13 @@ class Cluster:
 
 
 @contextmanager
-def temporary_cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+def temporary_cluster() -> Iterator[Cluster]:
     """A running cluster, which ends and leaves nothing behind with the block."""
     program("pg_ctl")
     with TemporaryDirectory(prefix="fintrack-torture-", ignore_cleanup_errors=True) as name:
         if os.geteuid() == 0:
             shutil.chown(name, ACCOUNT)
-        cluster = Cluster(Path(name), settings)
+        cluster = Cluster(Path(name))
         cluster.start()
         try:
             yield cluster

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from torture.cluster import Cluster
+from torture.sabotage import MODE_VARIABLE, NONE, Sabotage
 from torture.server import WebServer, environment, manage
 
 ADMIN, FINANCE = "admin@torture.example", "finance@torture.example"
@@ -21,6 +22,7 @@ class Installation:
     url: str
     web: WebServer
     customer: int
+    sabotage: Sabotage
 
     def verify_books(self) -> tuple[int, str]:
         """The exit status of ``manage.py verify_books``, and what it said."""
@@ -36,15 +38,18 @@ def make_base(cluster: Cluster) -> None:
     _require(settings | {"FINTRACK_ADMIN_PASSWORD": PASSWORD}, "setup", *company)
 
 
-def install(cluster: Cluster, name: str, application: str = "fintrack.wsgi") -> Installation:
+def install(cluster: Cluster, name: str, sabotage: Sabotage = NONE) -> Installation:
     """A new installation in a copy of the base, served; with a Finance user and a customer."""
     url = cluster.create_database(name, template=BASE)
-    web = WebServer(environment(url), cluster.folder / f"{name}.log", application)
+    if sabotage.commits_early:
+        cluster.acknowledge_early(name)
+    settings = environment(url) | {MODE_VARIABLE: sabotage.name}
+    web = WebServer(settings, cluster.folder / f"{name}.log", sabotage.application)
     web.start()
     admin = _sign_in(web.port)
     _post(web.port, "/api/auth/register", {"email": FINANCE, "password": PASSWORD, "role": "Finance"}, admin)
     customer = _post(web.port, "/api/customers", {"name": "Torture"}, admin)
-    return Installation(cluster, url, web, customer["id"])
+    return Installation(cluster, url, web, customer["id"], sabotage)
 
 
 def log_folder(cluster: Cluster, name: str) -> Path:

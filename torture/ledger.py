@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 
@@ -35,12 +36,21 @@ class Effect:
     entries: dict[int, tuple[int, Decimal]] = field(default_factory=dict)
 
 
+class State(NamedTuple):
+    """Where an invoice stands."""
+
+    version: int
+    status: str
+    number: str | None
+    paid: Decimal
+
+
 @dataclass
 class Books:
-    """What the database holds: the effects of each key, and (version, status, number, paid) of each invoice."""
+    """What the database holds: the effects of each key, and the state of each invoice."""
 
     effects: dict[str, list[Effect]]
-    invoices: dict[int, tuple[int, str, str | None, Decimal]]
+    invoices: dict[int, State]
 
 
 def read_logs(folder: Path) -> list[Answer]:
@@ -68,7 +78,7 @@ def read_books(url: str, run: str) -> Books:
             if change in by_id:
                 by_id[change].entries[entry] = (invoice, amount)
         rows = connection.execute("SELECT id, version, status, number, paid FROM invoices_invoice").fetchall()
-    return Books(dict(effects), {row[0]: tuple(row[1:]) for row in rows})
+    return Books(dict(effects), {row[0]: State(*row[1:]) for row in rows})
 
 
 def differences(answers: Iterable[Answer], books: Books) -> Iterator[str]:
@@ -116,7 +126,7 @@ def _faults_of_entries(answer: Answer, effect: Effect) -> Iterator[str]:
         yield f"{answer.key}: entries {sorted(acknowledged)} were acknowledged, there are {sorted(effect.entries)}"
     if {invoice for invoice, _ in effect.entries.values()} != {answer.invoice}:
         yield f"{answer.key}: an entry is on another invoice"
-    booked = sum((amount for _, amount in effect.entries.values()), Decimal(0))
+    booked = _booked([effect])
     asked = {"pay": Decimal(answer.amount), "refund": -Decimal(answer.amount)}.get(answer.verb, booked)
     if booked != asked:
         yield f"{answer.key}: {asked} was acknowledged, {booked} is booked"
@@ -143,31 +153,42 @@ def _faults_of_invoice(invoice: int, history: list[Answer], books: Books, gone: 
         yield f"invoice {invoice}: one version was acknowledged twice"
     for answer in history:
         if answer.verb in MONEY:
-            effects = books.effects.get(answer.key, [])
-            paid += sum((amount for effect in effects for _, amount in effect.entries.values()), Decimal(0))
+            paid += _booked(books.effects.get(answer.key, []))
             if Decimal(answer.reply["paid"]) != paid:
                 yield f"{answer.key}: acknowledged as paid {answer.reply['paid']}, entries until then sum to {paid}"
     last, stored = history[-1], books.invoices.get(invoice)
-    if last.verb == "delete":
-        if stored is not None:
-            yield f"invoice {invoice}: was deleted and is there"
-    elif stored is None:
-        if invoice not in gone:
+    if stored is None:
+        if last.verb != "delete" and invoice not in gone:
             yield f"invoice {invoice}: was acknowledged and is gone"
-    elif stored[3] != paid:
-        yield f"invoice {invoice}: the acknowledged entries sum to {paid}, paid is {stored[3]}"
-    elif last.verb not in ("create", "edit") and stored[:2] != (last.reply["version"], last.reply["status"]):
-        yield f"invoice {invoice}: version and status are {stored[:2]}, acknowledged was {last.reply['version']}"
+    else:
+        yield from _faults_of_last_state(last, stored, paid)
+
+
+def _faults_of_last_state(last: Answer, stored: State, paid: Decimal) -> Iterator[str]:
+    """The invoice is as the last acknowledged command left it."""
+    if last.verb == "delete":
+        yield f"{last.key}: was deleted and is there"
+    elif stored.paid != paid:
+        yield f"{last.key}: the acknowledged entries sum to {paid}, paid is {stored.paid}"
+    elif last.verb not in ("create", "edit") and (stored.version, stored.status) != _state_told(last):
+        yield f"{last.key}: acknowledged was {_state_told(last)}, stored is {stored}"
+
+
+def _state_told(answer: Answer) -> tuple[int, str]:
+    return answer.reply["version"], answer.reply["status"]
+
+
+def _booked(effects: list[Effect]) -> Decimal:
+    return sum((amount for effect in effects for _, amount in effect.entries.values()), Decimal(0))
 
 
 def _faults_of_numbers(done: list[Answer], books: Books) -> Iterator[str]:
     """Each issued document keeps the number that was acknowledged, and no other has it; the numbers have no gap."""
     for answer in done:
-        if answer.verb == "issue":
-            stored = books.invoices.get(answer.invoice or 0)
-            if stored is None or stored[2] != answer.reply["invoiceNumber"]:
-                yield f"invoice {answer.invoice}: number {answer.reply['invoiceNumber']} was acknowledged, stored is {stored}"
-    numbers = sorted(number for _, _, number, _ in books.invoices.values() if number)
+        stored = books.invoices.get(answer.invoice or 0)
+        if answer.verb == "issue" and (stored is None or stored.number != answer.reply["invoiceNumber"]):
+            yield f"{answer.key}: number {answer.reply['invoiceNumber']} was acknowledged, stored is {stored}"
+    numbers = sorted(state.number for state in books.invoices.values() if state.number)
     series = defaultdict(list)
     for number in numbers:
         series[number[:8]].append(int(number[9:]))

@@ -18,7 +18,6 @@ from torture.proxy import Proxy
 FORK = multiprocessing.get_context("fork")
 CLIENTS, BEHIND_PROXY = 8, 3
 ISSUED, DRAFTS = 51, 12
-SHARED_KEYS = 100
 LOSS = 0.03
 LOOK_SECONDS = 0.05
 SHOW_SECONDS = 2.0
@@ -27,13 +26,17 @@ LAST_ANSWERS_SECONDS = 120
 
 @dataclass(frozen=True)
 class Orders:
-    """How much to do: at least so many operations, kills and restarts; an end after `seconds` (None: no such end)."""
+    """How much to do: at least so many operations, kills and restarts; an end after `seconds` (None: no such end).
+
+    The first operations are `shared_keys` payments that all clients give at once, under the same keys.
+    """
 
     operations: int
     kills: int
     restarts: int
     seed: int
     seconds: float | None = None
+    shared_keys: int = 100
 
 
 @dataclass
@@ -71,7 +74,8 @@ def torture(installation: Installation, orders: Orders, show: Callable[[str], No
 
         prepare(hammer(CLIENTS))
         started = time.monotonic()
-        clients = [FORK.Process(target=_work, args=(hammer, number), daemon=True) for number in range(CLIENTS)]
+        work = [(hammer, number, orders.shared_keys) for number in range(CLIENTS)]
+        clients = [FORK.Process(target=_work, args=arguments, daemon=True) for arguments in work]
         for client in clients:
             client.start()
         watch(board, orders, chaos, show)
@@ -79,6 +83,7 @@ def torture(installation: Installation, orders: Orders, show: Callable[[str], No
         stragglers = _join(clients)
         seconds = time.monotonic() - started
     answers = read_logs(folder)
+    installation.sabotage.afterwards(installation.url, answers, orders.seed)
     faults = [f"client {client.name} ended with {client.exitcode}" for client in stragglers]
     faults += differences(answers, read_books(installation.url, f"run{orders.seed}"))
     status, proof = installation.verify_books()
@@ -98,9 +103,9 @@ def prepare(setter: Hammer) -> None:
     setter.board.done.value = 0
 
 
-def _work(hammer: Callable[[int], Hammer], number: int) -> None:
+def _work(hammer: Callable[[int], Hammer], number: int, shared_keys: int) -> None:
     client = hammer(number)
-    client.share_keys(SHARED_KEYS)
+    client.share_keys(shared_keys)
     client.hammer()
 
 
