@@ -15,7 +15,7 @@ SCHEMA := docs/openapi.yaml
 NO_DATA := DEBUG=on DATABASE_URL=sqlite://:memory:
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-sqlite test-postgresql check lint types schema-check openapi client-typescript client-python baselines replay hostility mutation bench format audit lock clean
+.PHONY: help run demo test test-sqlite test-postgresql check lint types schema-check openapi client-typescript client-python baselines replay torture torture-quick torture-controls hostility mutation bench format audit lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -83,6 +83,15 @@ endif
 
 replay: .venv/.development ## replay real receivables over HTTP on a database of their own, and prove the books
 	$(BIN)/python benchmarks/replay_receivables.py
+
+torture: .venv/.development ## kill, restart and cut off a private installation under 100,000 operations, and compare (SEED= repeats a run)
+	$(BIN)/python -m torture --operations 100000 --kills 300 --restarts 10 $(if $(SEED),--seed $(SEED))
+
+torture-quick: .venv/.development ## the same for less than a minute
+	$(BIN)/python -m torture --operations 20000 --kills 30 --restarts 3 --seconds 45 $(if $(SEED),--seed $(SEED))
+
+torture-controls: .venv/.development ## plant one fault after the other, each of which the torture must find
+	$(BIN)/python -m torture --controls
 
 hostility: .venv/.development ## send the API ten thousand generated requests as each role, and every hostile value to every field
 	HOSTILE_CASES=10000 $(BIN)/python -m pytest -n auto fintrack/tests/test_generated_requests.py fintrack/tests/test_hostile_values.py $(PYTEST_ARGS)

@@ -110,6 +110,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.middleware.TooManyAttemptsMiddleware",
+    "core.middleware.OutageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

@@ -8,6 +8,9 @@ from django.core.wsgi import get_wsgi_application
 
 application = get_wsgi_application()
 
+from django.db import connection
+
 from audit.triggers import require_current_triggers
 
 require_current_triggers()
+connection.close()  # a server that loads the program once and forks (gunicorn --preload) must not share it

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from core.errors import DomainError
 from core.models import IdempotencyKey
+from core.outages import Busy, outage_of
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
@@ -92,7 +93,9 @@ def _claim(request: Request, company_id: int, key: str) -> bool:
             )
             return bool(cursor.rowcount)
     except OperationalError as error:
-        raise KeyBusy from error
+        if isinstance(outage_of(error), Busy):
+            raise KeyBusy from error
+        raise
 
 
 def _replay(request: Request, company_id: int, key: str) -> Response:

@@ -6,13 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
-from django.db import IntegrityError, OperationalError
+from django.db import DatabaseError, IntegrityError, InterfaceError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from core.errors import DomainError, NotFound, PermissionDenied, from_integrity_error
+from core.outages import logged_outage
 from core.request_context import current_request_id
 from core.text import camel_case
 
@@ -47,18 +48,6 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
 
 
-class Busy(DomainError):
-    """Somebody holds what the command needs for longer than anybody should wait; nothing was changed."""
-
-    status = 503
-    code = "busy"
-    title = "Busy"
-    default_detail = (
-        "Somebody else is working on this document or its company. Nothing was changed: repeat in a moment."
-    )
-    wait = 5
-
-
 def problem(
     *,
     status: int,
@@ -87,10 +76,10 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         error = NotFound()
     elif isinstance(error, DjangoPermissionDenied):
         error = PermissionDenied()
-    elif isinstance(error, OperationalError) and _is_lock_timeout(error):
-        error = Busy()
     elif isinstance(error, IntegrityError):
         error = from_integrity_error(error) or error
+    elif isinstance(error, (DatabaseError, InterfaceError)):
+        error = logged_outage(error) or error
     if isinstance(error, DomainError):
         body = _domain_problem(error)
     elif isinstance(error, exceptions.APIException):
@@ -104,11 +93,6 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         if value:
             response[header] = str(value)
     return response
-
-
-def _is_lock_timeout(error: OperationalError) -> bool:
-    """Whether the database gave up waiting for a lock (SQLSTATE 55P03; SQLite says so in words)."""
-    return getattr(error.__cause__, "sqlstate", None) == "55P03" or "database is locked" in str(error)
 
 
 def _domain_problem(error: DomainError) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""A whole installation on this machine: its database, its first company and users, its processes."""
+
+import http.client
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from torture.cluster import Cluster
+from torture.sabotage import MODE_VARIABLE, NONE, Sabotage
+from torture.server import WebServer, environment, manage
+
+ADMIN, FINANCE = "admin@torture.example", "finance@torture.example"
+PASSWORD = "correct-horse-battery"  # noqa: S105  of a database that nobody else reaches
+BASE = "fintrack_base"
+
+
+@dataclass
+class Installation:
+    """A cluster, one database of it, and the web server before it. `customer` is whom the clients bill."""
+
+    cluster: Cluster
+    url: str
+    web: WebServer
+    customer: int
+    sabotage: Sabotage
+
+    def verify_books(self) -> tuple[int, str]:
+        """The exit status of ``manage.py verify_books``, and what it said."""
+        done = manage(self.web.settings, "verify_books")
+        return done.returncode, done.stdout + done.stderr
+
+
+def make_base(cluster: Cluster) -> None:
+    """The database that installations are copied from: migrated, with a company and its Admin."""
+    settings = environment(cluster.create_database(BASE))
+    _require(settings, "migrate", "--verbosity", "0")
+    company = ("--company", "Torture", "--currency", "ZAR", "--admin", ADMIN)
+    _require(settings | {"FINTRACK_ADMIN_PASSWORD": PASSWORD}, "setup", *company)
+
+
+def install(cluster: Cluster, name: str, sabotage: Sabotage = NONE) -> Installation:
+    """A new installation in a copy of the base, served; with a Finance user and a customer."""
+    url = cluster.create_database(name, template=BASE)
+    if sabotage.commits_early:
+        cluster.acknowledge_early(name)
+    settings = environment(url) | {MODE_VARIABLE: sabotage.name}
+    web = WebServer(settings, cluster.folder / f"{name}.log", sabotage.application)
+    web.start()
+    admin = _sign_in(web.port)
+    _post(web.port, "/api/auth/register", {"email": FINANCE, "password": PASSWORD, "role": "Finance"}, admin)
+    customer = _post(web.port, "/api/customers", {"name": "Torture"}, admin)
+    return Installation(cluster, url, web, customer["id"], sabotage)
+
+
+def log_folder(cluster: Cluster, name: str) -> Path:
+    """The folder of the clients' logs of an installation."""
+    folder = cluster.folder / f"{name}-answers"
+    folder.mkdir()
+    return folder
+
+
+def _require(settings: dict[str, str], *arguments: str) -> None:
+    done = manage(settings, *arguments)
+    if done.returncode:
+        raise RuntimeError(f"manage.py {arguments[0]} failed:\n{done.stdout}{done.stderr}")
+
+
+def _sign_in(port: int) -> str:
+    return str(_post(port, "/api/auth/login", {"email": ADMIN, "password": PASSWORD}, "")["access"])
+
+
+def _post(port: int, path: str, body: dict[str, str], token: str) -> dict:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    connection.request("POST", path, json.dumps(body), headers)
+    response = connection.getresponse()
+    reply: dict = json.loads(response.read())
+    connection.close()
+    if response.status >= 300:
+        raise RuntimeError(f"POST {path}: {response.status} {reply}")
+    return reply
