@@ -5,6 +5,7 @@ NotReversible, AlreadyReversed, PaidInFuture, PaidBeforePayment, PeriodLocked, P
 AmountInvalid, AmountTooPrecise, AmountTooLarge, and duplicate_reference from the constraint of that name.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from decimal import Decimal
 
@@ -138,11 +139,9 @@ def refund_payment(
         if amount > sum((left[payment.pk] for payment in payments), ZERO):
             raise RefundExceedsPaid(field="amount")
         _require_method(method or Method.EFT)
-        moment = _moment(paid_at, invoice.company)
         shares = spread_refund(amount, [Share(payment.pk, left[payment.pk]) for payment in payments])
         touched = {payment.pk: payment for payment in payments}
-        for share in shares:
-            _require_not_before(moment, touched[share.payment_id])
+        moment = _moment_of_undoing(paid_at, invoice.company, [touched[share.payment_id] for share in shares])
         with recording(actor=actor, action="payment.refunded", company_id=invoice.company_id, reason=reason) as change:
             refunds: list[Payment] = []
             for share in shares:
@@ -186,8 +185,7 @@ def reverse_payment(
             raise PaymentNotFound
         require_version(invoice, version)
         left = reversible_amount(payment, entries)
-        moment = _moment(paid_at, invoice.company)
-        _require_not_before(moment, payment)
+        moment = _moment_of_undoing(paid_at, invoice.company, [payment])
         with recording(actor=actor, action="payment.reversed", company_id=invoice.company_id, reason=reason) as change:
             reversal = _insert_entry(
                 invoice,
@@ -280,11 +278,6 @@ def _require_method(method: str) -> None:
         raise PaymentInvalid(f"Methods are {', '.join(Method.values)}.", field="method")
 
 
-def _require_not_before(moment: datetime, payment: Payment) -> None:
-    if moment < payment.paid_at:
-        raise PaidBeforePayment(field="paid_at")
-
-
 def _moment(paid_at: datetime | date | None, company: Company) -> datetime:
     """`paid_at` as a moment, not in the future. A date is the start of that day in the company's zone."""
     now = timezone.now()
@@ -296,3 +289,15 @@ def _moment(paid_at: datetime | date | None, company: Company) -> datetime:
     if moment.date() < EARLIEST_DATE:
         raise PaymentInvalid("Dates start in 1900.", field="paid_at")
     return moment
+
+
+def _moment_of_undoing(paid_at: datetime | date | None, company: Company, payments: Iterable[Payment]) -> datetime:
+    """`paid_at` as a moment, not before the payments that are undone. Raises PaidBeforePayment and as `_moment`.
+
+    Without one it is now; or theirs, where this clock is behind the one that they were booked by.
+    """
+    moment = _moment(paid_at, company)
+    latest = max(payment.paid_at for payment in payments)
+    if moment < latest and paid_at is not None:
+        raise PaidBeforePayment(field="paid_at")
+    return max(moment, latest)
