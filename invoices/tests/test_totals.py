@@ -105,6 +105,18 @@ def test_a_gross_discount_shows_its_net_as_the_difference():
     assert amounts(totals) == ["4385.96", "87.71", "4298.25", "601.75", "4900.00"]
 
 
+def test_a_cent_of_discount_that_two_lines_deserve_alike_goes_to_the_larger_whatever_their_order():
+    how = Terms("ZAR", vat_rounding=ROUND_BY_LINE, discount=Discount(amount=Decimal("0.02")))
+    large, small = line(1, "0.30"), line(1, "0.10")
+
+    assert amounts(document_totals([large, small], how)) == ["0.40", "0.02", "0.38", "0.06", "0.44"]
+    assert amounts(document_totals([small, large], how)) == ["0.40", "0.02", "0.38", "0.06", "0.44"]
+
+
+def test_the_breakdown_is_in_the_currency_of_the_document():
+    assert [group.currency for group in document_totals([line(1, "10")], Terms("KWD")).breakdown] == ["KWD"]
+
+
 def test_yen_have_no_decimals_and_dinars_three():
     assert document_totals([line(1, "10.5")], Terms("JPY")).total == Decimal(13)
     assert document_totals([line(1, "0.0015")], Terms("KWD")).total == Decimal("0.002")
