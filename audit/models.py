@@ -131,4 +131,4 @@ def recorded_models() -> list[type[Recorded]]:
 
 def history_model(model: type[Recorded]) -> Any:
     """The model of the history table of `model`."""
-    return model.history.model  # type: ignore[attr-defined]
+    return model.history.model  # type: ignore[attr-defined]  # each recorded model has one

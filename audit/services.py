@@ -86,8 +86,8 @@ def write_version(row: Recorded, *, change: Change, **values: Any) -> None:
 
 
 def _open(change: Change | None) -> None:
-    connection.open_entry = change  # type: ignore[attr-defined]
-    connection.open_entry_id = change.pk if change else None  # type: ignore[attr-defined]
+    connection.open_entry = change  # type: ignore[attr-defined]  # Django's connection is ours to mark
+    connection.open_entry_id = change.pk if change else None  # type: ignore[attr-defined]  # Django's connection is ours to mark
 
 
 def _close_in_database() -> None:

@@ -75,13 +75,13 @@ def _document(invoice: Invoice, row: Any, known: dict[str, Any]) -> Invoice:
     lines = sorted(lines_then, key=lambda line: (line.position, line.pk))
     payments = [entry for entry in invoice.payments.all() if entry.change_id <= row.change_id]
     for entry in payments:
-        entry.actions = Actions([], {})  # type: ignore[attr-defined]
-    then._prefetched_objects_cache = {"lines": lines, "payments": payments}  # type: ignore[attr-defined]
-    then.actions = Actions([], {})  # type: ignore[attr-defined]
+        entry.actions = Actions([], {})  # type: ignore[attr-defined]  # it is set on the instance
+    then._prefetched_objects_cache = {"lines": lines, "payments": payments}  # type: ignore[attr-defined]  # it is set on the instance
+    then.actions = Actions([], {})  # type: ignore[attr-defined]  # it is set on the instance
     return then
 
 
 def _newest(model: type[Recorded], conditions: dict[str, Any]) -> Iterable[Any]:
     """The objects of `model` as the newest of their versions under `conditions` has them."""
-    rows = model.history.filter(**conditions).latest_of_each()  # type: ignore[attr-defined]
+    rows = model.history.filter(**conditions).latest_of_each()  # type: ignore[attr-defined]  # each has one
     return [row.instance for row in rows if row.history_type != "-"]

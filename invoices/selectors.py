@@ -153,9 +153,9 @@ def actions_of(invoice: Invoice, user: Any) -> Actions:
 
 def with_actions(invoice: Invoice, user: Any) -> Invoice:
     """The invoice with `actions` on itself and on each of its entries. It was read with its lines and payments."""
-    invoice.actions = actions_of(invoice, user)  # type: ignore[attr-defined]
+    invoice.actions = actions_of(invoice, user)  # type: ignore[attr-defined]  # it is set on the instance
     for entry in invoice.payments.all():
-        entry.actions = actions_of_entry(entry, user)  # type: ignore[attr-defined]
+        entry.actions = actions_of_entry(entry, user)  # type: ignore[attr-defined]  # it is set on the instance
     return invoice
 
 

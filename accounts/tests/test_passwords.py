@@ -247,7 +247,7 @@ def test_the_link_leads_to_a_page(user: User, ask) -> None:
     assert page.status_code == 200
     assert "For ann@example.test." in page.content.decode()
     assert "no-store" in page["Cache-Control"]
-    assert "The two password fields didn’t match." in differing.content.decode()  # noqa: RUF001
+    assert "The two password fields didn’t match." in differing.content.decode()  # noqa: RUF001  # as Django writes it
     assert forged.status_code == 403
     assert done.redirect_chain == [("/reset/done", 302)]
     assert "The password is set" in done.content.decode()

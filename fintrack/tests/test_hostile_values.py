@@ -152,16 +152,7 @@ def test_each_operation_with_a_body_has_one_that_is_accepted(world: World) -> No
         assert (status < 300) != (operation.id in REFUSED_ALWAYS), (operation.id, status)
 
 
-HOSTILE_VALUES: list[Any] = [
-    None,
-    True,
-    [],
-    {},
-    [[]],
-    "",
-    " ",
-    "\u0000",
-    "\ud800",
+NO_AMOUNTS: list[Any] = [
     "NaN",
     "Infinity",
     "1e400",
@@ -172,15 +163,28 @@ HOSTILE_VALUES: list[Any] = [
     "-0",
     "0.005",
     "1" * 16,
+    10**11,
+    -1,
+    "1e0",
+]
+HOSTILE_VALUES: list[Any] = [
+    None,
+    True,
+    [],
+    {},
+    [[]],
+    "",
+    " ",
+    "\u0000",
+    "\ud800",
+    *NO_AMOUNTS,
     "9" * 2000,
     "0." + "0" * 400 + "1",
-    10**11,
     10**18,
     2**63,
     -(2**63) - 1,
     10**400,
     0.1,
-    -1,
     "2026-02-30",
     "0000-00-00",
     "9999-12-31T23:59:59.999999Z",
@@ -200,23 +204,6 @@ def test_a_hostile_value_in_any_field_is_answered(operation: Operation, world: W
             assert reply.status_code < 500, (path, value)
             assert str(reply.status_code) in operation.raw["responses"], (path, value, reply.content)
     assert list(faults()) == []
-
-
-NO_AMOUNTS = [
-    "NaN",
-    "Infinity",
-    "1e400",
-    "1e-400",
-    "1_000",
-    "١٢",
-    "\uff11\uff12",
-    "-0",
-    "0.005",
-    "1" * 16,
-    10**11,
-    -1,
-    "1e0",
-]
 
 
 @pytest.mark.parametrize("value", NO_AMOUNTS)
@@ -375,7 +362,7 @@ def test_fifty_megabytes_are_refused_before_they_are_read(live_server: Any) -> N
         connection.sendall(head.encode())
         sent = 0
         try:
-            for sent in range(50):  # noqa: B007
+            for sent in range(50):  # noqa: B007  # read after the loop
                 connection.sendall(megabyte)
         except OSError:
             assert sent < 50
