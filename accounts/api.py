@@ -220,7 +220,7 @@ class AccountViewSet(Endpoint, ViewSet):
     def me(self, request: Request) -> Response:
         """Who is signed in, with the role in each company."""
         self.require_known_parameters()
-        return Response(SignedInUserSerializer(_description(self.caller)).data)
+        return Response(SignedInUserSerializer.represent(_description(self.caller)))
 
     @extend_schema(
         operation_id="changePassword",
@@ -306,4 +306,4 @@ def _description(user: User) -> dict[str, Any]:
 
 def _token_reply(pair: TokenPair) -> Response:
     tokens = {"access": pair.access, "refresh": pair.refresh, "expires_in": pair.expires_in}
-    return Response(TokenPairSerializer(_description(pair.user) | tokens).data)
+    return Response(TokenPairSerializer.represent(_description(pair.user) | tokens))

@@ -1,6 +1,6 @@
 """Managing users over REST, and founding companies, which makes the founder their Admin."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -109,9 +109,9 @@ class UserViewSet(ScopedViewSet):
         """The people all of whose companies are the caller's, in whatever role."""
         return users_visible_to(self.caller, self.caller.company_ids).prefetch_related("memberships__group")
 
-    def scoped_object(self, rows: QuerySet[Any] | None = None) -> User:
+    def scoped_object(self, find: Callable[[int], Any] | None = None) -> User:
         """The user of the URL, where the caller is Admin in all of their companies."""
-        user: User | None = (self.visible() if rows is None else rows).filter(pk=self.kwargs["id"]).first()
+        user: User | None = self.visible().filter(pk=self.kwargs["id"]).first()
         if user is None:
             raise NotFound
         self.require()
@@ -138,7 +138,7 @@ class UserViewSet(ScopedViewSet):
     @extend_schema(operation_id="getUser", tags=["users"])
     def retrieve(self, request: Request, id: int) -> Response:
         """One user, whose companies are all yours to run."""
-        return self.document(UserSerializer(self.scoped_object()).data)
+        return self.document(UserSerializer.represent(self.scoped_object()))
 
     @extend_schema(operation_id="updateUser", tags=["users"], request=UserChangeSerializer)
     def partial_update(self, request: Request, id: int) -> Response:
@@ -154,7 +154,7 @@ class UserViewSet(ScopedViewSet):
             except LastAdmin as error:
                 error.field = "active" if error.field == "is_active" else error.field
                 raise
-            return self.document(UserSerializer(User.objects.get(pk=user.pk)).data)
+            return self.document(UserSerializer.represent(User.objects.get(pk=user.pk)))
 
         return self.once(NO_COMPANY, command)
 
@@ -187,6 +187,6 @@ class FoundingViewSet(CompanyViewSet):
         def command() -> Response:
             company = found_company(actor=self.caller, **data)
             location = reverse("company", args=[company.pk])
-            return self.document(CompanySerializer(company).data, status=201, location=location)
+            return self.document(CompanySerializer.represent(company), status=201, location=location)
 
         return self.once(NO_COMPANY, command)

@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.contrib.auth.tokens import default_token_generator
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from accounts.models import SignIn, User, people_of
+from core.prepared import Prepared, Slot
 
 FAMILY_CLAIM = "family"
 """The claim that names the sign-in, in access and refresh tokens alike."""
@@ -25,12 +26,34 @@ def companies_where(user: User, permission: str) -> list[int]:
 
 
 def signed_in_user(claims: Any) -> User | None:
-    """The active user that a token names, unless its sign-in has ended. One statement."""
-    users = User.objects.filter(pk=claims.get("sub"), is_active=True)
+    """The active user that a token names, with the roles they hold now, unless its sign-in has ended. One statement."""
     if FAMILY_CLAIM in claims:
-        standing = SignIn.objects.filter(family=claims[FAMILY_CLAIM], user=OuterRef("pk"), revoked_at=None)
-        users = users.filter(Exists(standing))
-    return users.first()
+        rows = _USER_OF_SIGN_IN.rows(id=claims.get("sub"), family=claims[FAMILY_CLAIM])
+    else:
+        rows = _USER_WITH_ROLES.rows(id=claims.get("sub"))
+    if not rows:
+        return None
+    user = rows[0]
+    user.roles_by_company = {row.member_of: row.member_as for row in rows if row.member_of is not None}  # type: ignore[attr-defined]  # annotated
+    return user
+
+
+def _user_with_roles() -> QuerySet[User]:
+    """The user, once for each company that they belong to."""
+    return (
+        User.objects.filter(pk=Slot("id", User._meta.pk), is_active=True)
+        .annotate(member_of=F("memberships__company_id"), member_as=F("memberships__group__name"))
+        .order_by("memberships__company_id")
+    )
+
+
+def _user_of_sign_in() -> QuerySet[User]:
+    family = Slot("family", SignIn._meta.pk)
+    return _user_with_roles().filter(Exists(SignIn.objects.filter(family=family, user=OuterRef("pk"), revoked_at=None)))
+
+
+_USER_WITH_ROLES = Prepared(_user_with_roles)
+_USER_OF_SIGN_IN = Prepared(_user_of_sign_in)
 
 
 def reset_token(user: User) -> str:

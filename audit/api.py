@@ -106,7 +106,7 @@ class AuditViewSet(ScopedViewSet):
             position=_read_position(request.query_params.get("cursor")),
             size=read_page_size(request.query_params.get("pageSize")),
         )
-        return Response(FeedPageSerializer(_links(request, page)).data)
+        return Response(FeedPageSerializer.represent(_links(request, page)))
 
     def _company_ids(self, named: int | None) -> Sequence[int] | None:
         """The companies whose record the caller may read; None stands for all."""

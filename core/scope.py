@@ -26,3 +26,8 @@ def visible_to(user: CompanyMember, rows: QuerySet[Row], *, company: str = "comp
     if user.is_superuser:
         return rows
     return rows.filter(**{f"{company}__in": user.company_ids})
+
+
+def sees(user: CompanyMember, company_id: int) -> bool:
+    """Whether what belongs to the company exists for the user."""
+    return user.is_superuser or company_id in user.company_ids

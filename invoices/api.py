@@ -30,8 +30,8 @@ from invoices.pdf import PDF_TYPE, pdf_reply
 from invoices.selectors import (
     explained,
     filtered_invoices,
-    invoice_documents_of,
-    invoice_references_of,
+    invoice_document,
+    invoice_reference,
     invoice_timeline,
     invoices_of,
     with_actions,
@@ -416,16 +416,16 @@ class InvoiceViewSet(ScopedViewSet):
     @extend_schema(operation_id="getInvoice", tags=["invoices"], parameters=[PastSerializer])
     def retrieve(self, request: Request, id: int) -> Response:
         """One invoice with its lines, VAT breakdown and payments; as it is, or as it was."""
-        invoice = self.scoped_object(invoice_documents_of(self.caller))
+        invoice = self.scoped_object(invoice_document)
         past = self.filters()
         if past:
-            return self.document(InvoiceSerializer(past_invoice(invoice, **past)).data)
-        return self.document(InvoiceSerializer(with_actions(invoice, self.caller)).data)
+            return self.document(InvoiceSerializer.represent(past_invoice(invoice, **past)))
+        return self.document(InvoiceSerializer.represent(with_actions(invoice, self.caller)))
 
     @extend_schema(operation_id="updateInvoice", tags=["invoices"], request=DraftChangeSerializer)
     def partial_update(self, request: Request, id: int) -> Response:
         """Change a draft. `items` replaces its lines; a line that brings its `id` stays the same line."""
-        invoice = self.scoped_object(invoice_references_of(self.caller))
+        invoice = self.scoped_object(invoice_reference)
         data = self.body(DraftChangeSerializer)
         version = self.stated_version(data.pop("version", None), required=True)
         if "items" in data:
@@ -445,7 +445,7 @@ class InvoiceViewSet(ScopedViewSet):
     )
     def destroy(self, request: Request, id: int) -> Response:
         """Delete a draft. Issued invoices are cancelled instead."""
-        invoice = self.scoped_object(invoice_references_of(self.caller))
+        invoice = self.scoped_object(invoice_reference)
         version = self.stated_version(self.query_version(), required=True)
 
         def command() -> Response:
@@ -459,12 +459,12 @@ class InvoiceViewSet(ScopedViewSet):
     )
     def issue(self, request: Request, id: int) -> Response:
         """Issue a draft: it gets its number and is frozen. One with a total of zero is paid at once."""
-        invoice = self.scoped_object(invoice_references_of(self.caller))
+        invoice = self.scoped_object(invoice_reference)
         version = self.stated_version(self.body(IssueSerializer).get("version"))
 
         def command() -> Response:
             issued = issue_invoice(actor=self.caller, invoice_id=invoice.pk, version=version)
-            return self.document(InvoiceStateSerializer(issued).data)
+            return self.document(InvoiceStateSerializer.represent(issued))
 
         return self.once(invoice.company_id, command)
 
@@ -473,26 +473,26 @@ class InvoiceViewSet(ScopedViewSet):
     )
     def cancel(self, request: Request, id: int) -> Response:
         """Cancel a draft, or an issued invoice on which no payment was ever recorded. It keeps its number."""
-        invoice = self.scoped_object(invoice_references_of(self.caller))
+        invoice = self.scoped_object(invoice_reference)
         data = self.body(CancelSerializer)
         data["version"] = self.stated_version(data.get("version"))
 
         def command() -> Response:
             cancelled = cancel_invoice(actor=self.caller, invoice_id=invoice.pk, **data)
-            return self.document(InvoiceStateSerializer(cancelled).data)
+            return self.document(InvoiceStateSerializer.represent(cancelled))
 
         return self.once(invoice.company_id, command)
 
     @extend_schema(operation_id="explainInvoice", tags=["invoices"], responses=ExplanationSerializer)
     def explain(self, request: Request, id: int) -> Response:
         """How the totals come about, step by step."""
-        invoice = self.scoped_object(invoice_documents_of(self.caller))
-        return Response(ExplanationSerializer(explained(invoice)).data)
+        invoice = self.scoped_object(invoice_document)
+        return Response(ExplanationSerializer.represent(explained(invoice)))
 
     @extend_schema(operation_id="getInvoicePdf", tags=["invoices"], responses={(200, PDF_TYPE): OpenApiTypes.BINARY})
     def pdf(self, request: Request, id: int) -> HttpResponse:
         """The invoice as it is now, as a page to print or to send. The file is named after the number."""
-        invoice = self.scoped_object(self.visible().prefetch_related("lines"))
+        invoice = self.scoped_object(invoice_document)
         self.require_known_parameters()
         return pdf_reply(invoice, as_attachment=True)
 
@@ -500,11 +500,11 @@ class InvoiceViewSet(ScopedViewSet):
     def history(self, request: Request, id: int) -> Response:
         """Who changed what, when and why: the invoice, its lines and its payments, newest first."""
         invoice = self.scoped_object()
-        return Response(InvoiceTimelineSerializer({"results": invoice_timeline(invoice)}).data)
+        return Response(InvoiceTimelineSerializer.represent({"results": invoice_timeline(invoice)}))
 
     def _reply(self, invoice: Invoice, serializer_class: type[InvoiceSerializer], **options: Any) -> Response:
-        document = invoice_documents_of(self.caller).get(pk=invoice.pk)
-        return self.document(serializer_class(with_actions(document, self.caller)).data, **options)
+        document = invoice_document(invoice.pk)
+        return self.document(serializer_class.represent(with_actions(document, self.caller)), **options)
 
     def _made(self, invoice: Invoice, serializer_class: type[InvoiceSerializer]) -> Response:
         return self._reply(invoice, serializer_class, status=201, location=reverse("invoice", args=[invoice.pk]))

@@ -9,6 +9,7 @@ from django.db.models import Case, Prefetch, Q, QuerySet, When
 
 from audit.selectors import TimelineEntry, newest_first, timeline
 from core.money import ZERO, money_text
+from core.prepared import Prepared, Slot, attach
 from core.scope import CompanyMember, visible_to
 from core.text import comparison_key
 from invoices.lifecycle import Command, Facts, Status, obstacle
@@ -29,15 +30,29 @@ def invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
     return visible_to(user, invoices)
 
 
-def invoice_references_of(user: CompanyMember) -> QuerySet[Invoice]:
-    """The invoices of the user's companies, with no more than a command needs to find one: id and company."""
-    return visible_to(user, Invoice.objects.only("id", "company_id"))
+_REFERENCE = Prepared(lambda: Invoice.objects.filter(pk=Slot("id")).only("id", "company_id"))
+_DOCUMENT = Prepared(lambda: Invoice.objects.select_related("company", "customer").filter(pk=Slot("id")))
+_LINES = Prepared(lambda: InvoiceLine.objects.filter(invoice=Slot("id")))
+_PAYMENTS = Prepared(lambda: _payments().filter(invoice=Slot("id")))
+
+
+def invoice_reference(invoice_id: int) -> Invoice | None:
+    """The invoice with no more than a command needs to find it: id and company."""
+    return _REFERENCE.first(id=invoice_id)
+
+
+def invoice_document(invoice_id: int) -> Invoice | None:
+    """The invoice with all that a document shows: its parties, lines, and payments newest first. Three statements."""
+    invoice = _DOCUMENT.first(id=invoice_id)
+    if invoice is not None:
+        attach(invoice, "lines", _LINES.rows(id=invoice_id))
+        attach(invoice, "payments", _PAYMENTS.rows(id=invoice_id))
+    return invoice
 
 
 def invoice_documents_of(user: CompanyMember) -> QuerySet[Invoice]:
     """The invoices of the user's companies, with all that a document shows: lines, and payments newest first."""
-    payments = _payment_model().objects.select_related("change").order_by("-id")
-    return invoices_of(user).prefetch_related("lines", Prefetch("payments", queryset=payments))
+    return invoices_of(user).prefetch_related("lines", Prefetch("payments", queryset=_payments()))
 
 
 def filtered_invoices(
@@ -207,6 +222,10 @@ def invoice_timeline(invoice: Invoice) -> list[TimelineEntry]:
 def _payment_model() -> Any:
     """The model behind the reverse relation `payments`: read here, known and written in the payments room only."""
     return Invoice._meta.get_field("payments").related_model
+
+
+def _payments() -> Any:
+    return _payment_model().objects.select_related("change").order_by("-id")
 
 
 def _found_by(key: str) -> Q:

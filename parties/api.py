@@ -130,7 +130,7 @@ class CompanyViewSet(ScopedViewSet):
     @extend_schema(operation_id="getCompany", tags=["companies"])
     def retrieve(self, request: Request, id: int) -> Response:
         """One company: its details, currency, VAT settings and period lock."""
-        return self.document(CompanySerializer(self.scoped_object()).data)
+        return self.document(CompanySerializer.represent(self.scoped_object()))
 
     @extend_schema(operation_id="updateCompany", tags=["companies"], request=CompanyChangeSerializer)
     def partial_update(self, request: Request, id: int) -> Response:
@@ -145,7 +145,7 @@ class CompanyViewSet(ScopedViewSet):
 
         def command() -> Response:
             updated = self.change(company, version, data, locked_through, reason)
-            return self.document(CompanySerializer(updated).data)
+            return self.document(CompanySerializer.represent(updated))
 
         return self.once(company.pk, command)
 
@@ -205,14 +205,14 @@ class CustomerViewSet(ScopedViewSet):
         def command() -> Response:
             customer = create_customer(actor=self.caller, company=company, **data)
             location = reverse("customer", args=[customer.pk])
-            return self.document(CustomerSerializer(customer).data, status=201, location=location)
+            return self.document(CustomerSerializer.represent(customer), status=201, location=location)
 
         return self.once(company.pk, command)
 
     @extend_schema(operation_id="getCustomer", tags=["customers"])
     def retrieve(self, request: Request, id: int) -> Response:
         """One customer, with the version to name when changing it."""
-        return self.document(CustomerSerializer(self.scoped_object()).data)
+        return self.document(CustomerSerializer.represent(self.scoped_object()))
 
     @extend_schema(operation_id="updateCustomer", tags=["customers"], request=CustomerChangeSerializer)
     def partial_update(self, request: Request, id: int) -> Response:
@@ -223,7 +223,7 @@ class CustomerViewSet(ScopedViewSet):
 
         def command() -> Response:
             updated = update_customer(actor=self.caller, customer_id=customer.pk, version=version, **data)
-            return self.document(CustomerSerializer(updated).data)
+            return self.document(CustomerSerializer.represent(updated))
 
         return self.once(customer.company_id, command)
 

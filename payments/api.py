@@ -13,11 +13,11 @@ from core.api.fields import ExactDecimalField, MomentField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from invoices.api import InvoiceStateSerializer, LedgerEntrySerializer
-from invoices.selectors import actions_of_entry, invoice_references_of
+from invoices.selectors import actions_of_entry, invoice_reference
 from parties.selectors import companies_of
 from payments.ledger import Kind, Method
 from payments.models import Payment
-from payments.selectors import filtered_payments, payment_documents_of, payments_of
+from payments.selectors import filtered_payments, payment_document, payments_of
 from payments.services import PaymentNotFound, apply_payment, refund_payment, reverse_payment
 
 
@@ -127,9 +127,9 @@ class PaymentViewSet(ScopedViewSet):
     @extend_schema(operation_id="getPayment", tags=["payments"], responses=ActionablePaymentSerializer)
     def retrieve(self, request: Request, id: int) -> Response:
         """One entry of the ledger, and what you can do to it now."""
-        payment = self.scoped_object(payment_documents_of(self.caller))
+        payment = self.scoped_object(payment_document)
         payment.actions = actions_of_entry(payment, self.caller)
-        return self.document(ActionablePaymentSerializer(payment).data)
+        return self.document(ActionablePaymentSerializer.represent(payment))
 
     @extend_schema(
         operation_id="applyPayment",
@@ -139,7 +139,7 @@ class PaymentViewSet(ScopedViewSet):
     )
     def apply(self, request: Request, id: int) -> Response:
         """Apply a payment to an issued invoice, at most what is outstanding."""
-        invoice = self.scoped_object(invoice_references_of(self.caller))
+        invoice = self.scoped_object(invoice_reference)
         data = self.body(PaymentCommandSerializer)
         data["version"] = self.stated_version(data.get("version"))
 
@@ -157,7 +157,7 @@ class PaymentViewSet(ScopedViewSet):
     )
     def refund(self, request: Request, id: int) -> Response:
         """Give money back: of the payment named, or of the newest payments that have something left."""
-        invoice = self.scoped_object(invoice_references_of(self.caller))
+        invoice = self.scoped_object(invoice_reference)
         data = self.body(RefundCommandSerializer)
         data["version"] = self.stated_version(data.get("version"))
 
@@ -176,7 +176,7 @@ class PaymentViewSet(ScopedViewSet):
     )
     def reverse(self, request: Request, id: int, payment_id: int) -> Response:
         """Undo what refunds have left of a payment, once."""
-        invoice = self.scoped_object(invoice_references_of(self.caller))
+        invoice = self.scoped_object(invoice_reference)
         if not self.visible().filter(pk=payment_id, invoice_id=invoice.pk).exists():
             raise PaymentNotFound
         data = self.body(ReversalCommandSerializer)
@@ -190,5 +190,5 @@ class PaymentViewSet(ScopedViewSet):
 
     def _booked(self, entry: Payment, ids: dict[str, Any]) -> Response:
         """The ids of what was booked and where its invoice stands now; the first entry is the one to find."""
-        state = InvoiceStateSerializer(entry.invoice).data
+        state = InvoiceStateSerializer.represent(entry.invoice)
         return self.document(ids | state, status=201, location=reverse("payment", args=[entry.pk]))

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q, QuerySet
 
 from core.scope import CompanyMember, visible_to
+from invoices.selectors import invoice_document
 from parties.models import Company
 from payments.models import Payment
 
@@ -17,10 +18,13 @@ def payments_of(user: CompanyMember) -> QuerySet[Payment]:
     return visible_to(user, Payment.objects.select_related("change"))
 
 
-def payment_documents_of(user: CompanyMember) -> QuerySet[Payment]:
-    """The entries of the user's companies, with all that decides what can be done to one."""
-    entries = payments_of(user).select_related("change", "invoice__company", "invoice__customer")
-    return entries.prefetch_related("invoice__payments", "invoice__lines")
+def payment_document(payment_id: int) -> Payment | None:
+    """The entry with its invoice's document, which decides what can be done to it."""
+    entry = Payment.objects.filter(pk=payment_id).only("invoice_id").first()
+    document = invoice_document(entry.invoice_id) if entry else None
+    if document is None:
+        return None
+    return next((entry for entry in document.payments.all() if entry.pk == payment_id), None)  # type: ignore[attr-defined]  # a reverse relation of this room
 
 
 def filtered_payments(

@@ -1,6 +1,7 @@
 """Serializers that speak camelCase outside and snake_case inside, and refuse fields nobody declared."""
 
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any, ClassVar, Self
 
 from rest_framework import serializers
 
@@ -15,6 +16,16 @@ class CamelCaseSerializer(serializers.Serializer[Any]):
 
     may_be_absent: ClassVar[frozenset[str]] = frozenset()
     """The public names of the fields that a reply may leave out; all others are always there."""
+
+    @classmethod
+    def represent(cls, instance: Any) -> Any:
+        """`instance` as a reply, by a serializer that is made once: its fields are costly to make and keep nothing."""
+        return cls._maker().to_representation(instance)
+
+    @classmethod
+    @cache
+    def _maker(cls) -> Self:
+        return cls()
 
     def get_fields(self) -> dict[str, serializers.Field]:
         """The declared fields under their public names."""

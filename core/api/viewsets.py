@@ -15,10 +15,13 @@ from rest_framework.viewsets import GenericViewSet
 
 from core.api.idempotency import once
 from core.api.pagination import PAGE_PARAMETERS, KeysetPagination
+from core.api.serializers import CamelCaseSerializer
 from core.errors import DomainError, NotFound, PermissionDenied, StaleVersion
+from core.scope import sees
 
 ENTITY_TAG = re.compile(r'"([0-9]{1,9})"')
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
+LARGEST_ID = 2**63 - 1
 COMMAND_PARAMETERS = {"POST": ("dryRun",), "PATCH": ("dryRun",), "DELETE": ("version", "dryRun")}
 
 
@@ -125,10 +128,16 @@ class ScopedViewSet(Endpoint, GenericViewSet):
         if not self.caller.may(self.permission, company_id):
             raise PermissionDenied
 
-    def scoped_object(self, rows: QuerySet[Any] | None = None) -> Any:
-        """The row of the URL, if it exists for the caller and they may. Raises NotFound, PermissionDenied."""
-        row = (self.visible() if rows is None else rows).filter(pk=self.kwargs["id"]).first()
-        if row is None:
+    def scoped_object(self, find: Callable[[int], Any] | None = None) -> Any:
+        """The row of the URL, if it exists for the caller and they may. Raises NotFound, PermissionDenied.
+
+        `find` looks it up by its id among the rows of everybody; without it, it is looked for among the visible ones.
+        """
+        row_id = self.kwargs["id"]
+        if row_id > LARGEST_ID:
+            raise NotFound
+        row = find(row_id) if find else self.visible().filter(pk=row_id).first()
+        if row is None or not sees(self.caller, row.company_id):
             raise NotFound
         self.require(row.company_id)
         self.require_known_parameters()
@@ -219,10 +228,10 @@ class ScopedViewSet(Endpoint, GenericViewSet):
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
-    def page(self, rows: QuerySet[Any], serializer_class: type[Serializer]) -> Response:
+    def page(self, rows: QuerySet[Any], serializer_class: type[CamelCaseSerializer]) -> Response:
         """One page of `rows`."""
         page = self.paginate_queryset(rows)
-        return self.get_paginated_response(serializer_class(page, many=True).data)
+        return self.get_paginated_response([serializer_class.represent(row) for row in page])
 
     def document(self, data: Any, *, status: int = 200, location: str | None = None) -> Response:
         """A reply about one document: its version is the ETag. `location` is where to find what was made."""
