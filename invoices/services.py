@@ -20,6 +20,7 @@ from audit.services import recording, require_version, write_version
 from core.errors import DomainError, NotFound
 from core.model_fields import PRICE_BOUND, PRICE_DECIMALS
 from core.money import AMOUNT_LIMIT, ZERO, AmountTooLarge, exact, minor_units
+from core.prepared import Prepared, Slot
 from core.text import clean_external_id, clean_metadata, clean_text, search_text
 from invoices.lifecycle import Command, Status, require_status, settled_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
@@ -149,13 +150,16 @@ class Item:
     discount_amount: Decimal = ZERO
 
 
+_LOCKED = Prepared(lambda: Invoice.objects.select_for_update().filter(pk=Slot("id")).order_by())
+
+
 def lock_invoice(invoice_id: int) -> Invoice:
     """The invoice, locked until the end of the transaction: the first lock of every command on it.
 
     Its company is held as it is now, so that the period lock does not move meanwhile. Nothing is joined: who waits for
     a lock is given the row as it is then, but its joins as they were before, and loses the row where they differ.
     """
-    invoice = Invoice.objects.select_for_update().filter(pk=invoice_id).first()
+    invoice = _LOCKED.first(id=invoice_id)
     if invoice is None:
         raise InvoiceNotFound
     invoice.company = hold_company(invoice.company_id)
