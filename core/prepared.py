@@ -5,11 +5,12 @@ a look-up by key. A prepared query is written as any other, with slots where its
 """
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from django.db import connection
 from django.db.models import Field, Model, QuerySet, Value
 from django.db.models.query import ModelIterable
+from django.db.transaction import TransactionManagementError
 
 Row = TypeVar("Row", bound=Model)
 
@@ -67,17 +68,20 @@ def attach(parent: Model, name: str, rows: list[Any]) -> None:
 class _Compiled:
     """What Django's iteration over a queryset asks its queryset and its query, answered with SQL worked out before."""
 
-    _known_related_objects: dict[Any, Any] = {}  # noqa: RUF012  # Django's name; nothing is ever put in
+    _known_related_objects: ClassVar[dict[Any, Any]] = {}
 
     def __init__(self, queryset: QuerySet[Any]) -> None:
         self.db, self.model, self.query = queryset.db, queryset.model, self
         self.compiler = queryset.query.get_compiler(using=self.db)
         self.sql, self.parameters = self.compiler.as_sql()
+        self.locks = queryset.query.select_for_update
 
     def get_compiler(self, *, using: str) -> Any:
         return self.compiler
 
     def rows(self, values: dict[str, Any]) -> list[Any]:
+        if self.locks and not connection.in_atomic_block:
+            raise TransactionManagementError("A lock ends with its transaction, and there is none.")
         filled = [value.filled(values) if isinstance(value, Slot) else value for value in self.parameters]
         self.compiler.as_sql = lambda *_, **__: (self.sql, filled)
-        return list(ModelIterable(self))
+        return list(ModelIterable(self))  # type: ignore[arg-type]  # all that it asks of a queryset is here

@@ -503,7 +503,7 @@ class InvoiceViewSet(ScopedViewSet):
         return Response(InvoiceTimelineSerializer.represent({"results": invoice_timeline(invoice)}))
 
     def _reply(self, invoice: Invoice, serializer_class: type[InvoiceSerializer], **options: Any) -> Response:
-        document = invoice_document(invoice.pk)
+        document: Any = invoice_document(invoice.pk)
         return self.document(serializer_class.represent(with_actions(document, self.caller)), **options)
 
     def _made(self, invoice: Invoice, serializer_class: type[InvoiceSerializer]) -> Response:

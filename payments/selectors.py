@@ -24,7 +24,7 @@ def payment_document(payment_id: int) -> Payment | None:
     document = invoice_document(entry.invoice_id) if entry else None
     if document is None:
         return None
-    return next((entry for entry in document.payments.all() if entry.pk == payment_id), None)  # type: ignore[attr-defined]  # a reverse relation of this room
+    return next((entry for entry in document.payments.all() if entry.pk == payment_id), None)
 
 
 def filtered_payments(

@@ -230,7 +230,7 @@ class ScopedViewSet(Endpoint, GenericViewSet):
 
     def page(self, rows: QuerySet[Any], serializer_class: type[CamelCaseSerializer]) -> Response:
         """One page of `rows`."""
-        page = self.paginate_queryset(rows)
+        page = self.paginate_queryset(rows) or ()
         return self.get_paginated_response([serializer_class.represent(row) for row in page])
 
     def document(self, data: Any, *, status: int = 200, location: str | None = None) -> Response:
