@@ -7,7 +7,7 @@ a look-up by key. A prepared query is written as any other, with slots where its
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Field, Model, QuerySet, Value
 from django.db.models.query import ModelIterable
 from django.db.transaction import TransactionManagementError
@@ -44,7 +44,8 @@ class Prepared(Generic[Row]):
 
     def rows(self, **values: Any) -> list[Row]:
         """The rows that the query finds with `values` in its slots."""
-        compiled = connection.__dict__.setdefault("prepared_queries", {})
+        # The connection of this thread: `connection` itself stands for that of whoever asks.
+        compiled = connections[DEFAULT_DB_ALIAS].__dict__.setdefault("prepared_queries", {})
         if self not in compiled:
             compiled[self] = _Compiled(self.build())
         found: list[Row] = compiled[self].rows(values)

@@ -154,6 +154,9 @@ else:
     # Nobody waits longer for a lock than a caller would: the answer is then 503 (or 409), and nothing was changed.
     lock_timeout_milliseconds = 1000 * env.int("DATABASE_LOCK_TIMEOUT_SECONDS", default=5)
     database.setdefault("OPTIONS", {})["options"] = f"-c lock_timeout={lock_timeout_milliseconds}"
+    # The server keeps each statement parsed and planned. Off behind a pool of transactions that cannot follow that.
+    if env.bool("DATABASE_PREPARED_STATEMENTS", default=True):
+        database["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 1}
     # With ?pool=true threads share connections; a pool allows no persistent connections beside its own.
     pooled = database.get("OPTIONS", {}).get("pool") == "true"
     if pooled:
