@@ -16,6 +16,7 @@ from typing import Any
 
 LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 ID = re.compile(rb'"id": ?([0-9]+)')
+CLOSES = re.compile(rb"connection: *close", re.IGNORECASE)
 READ_BYTES = 1 << 18
 
 
@@ -34,13 +35,20 @@ def written(call: dict[str, Any], headers: dict[str, str]) -> bytes:
 class Connection:
     """One client: it sends the next request when the reply to the last one is complete."""
 
-    def __init__(self, port: int, expected: int, waiting: deque[bytes]) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port: int, expected: int, waiting: deque[bytes], selector: selectors.BaseSelector) -> None:
+        self.port = port
         self.status = f"HTTP/1.1 {expected} ".encode()
         self.waiting = waiting
+        self.selector = selector
         self.received = b""
         self.started = 0.0
+        self.connect()
+
+    def connect(self) -> None:
+        """Open the connection, and be told when something comes."""
+        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.selector.register(self.socket, selectors.EVENT_READ, self)
 
     def send_next(self) -> bool:
         """Send the next request; whether there was one."""
@@ -48,11 +56,13 @@ class Connection:
             return False
         request = self.waiting.popleft()
         self.started = time.perf_counter()
+        if self.socket.fileno() < 0:
+            self.connect()
         self.socket.sendall(request)
         return True
 
     def receive(self) -> bytes | None:
-        """The body of the reply, once it is complete."""
+        """The body of the reply, once it is complete. A server that keeps no connection closes this one."""
         data = self.socket.recv(READ_BYTES)
         self.received += data
         head, separator, body = self.received.partition(b"\r\n\r\n")
@@ -62,16 +72,20 @@ class Connection:
         if not separator or not length or len(body) < int(length[1]):
             return None
         self.received = b""
+        if CLOSES.search(head):
+            self.selector.unregister(self.socket)
+            self.socket.close()
         return body
 
 
 def run(plan: dict[str, Any]) -> dict[str, Any]:
     """Send all requests; the rate, the times of the replies, and the first id in each reply."""
-    waiting = deque(written(call, plan["headers"]) for call in plan["calls"])
-    connections = [Connection(plan["port"], plan["expected"], waiting) for _ in range(plan["clients"])]
+    requests = [written(call, plan["headers"]) for call in plan["calls"]]
+    clients = plan["clients"]
+    shared = deque(requests)
+    lanes = [deque(requests[lane::clients]) if plan["in_lanes"] else shared for lane in range(clients)]
     selector = selectors.DefaultSelector()
-    for connection in connections:
-        selector.register(connection.socket, selectors.EVENT_READ, connection)
+    connections = [Connection(plan["port"], plan["expected"], lane, selector) for lane in lanes]
     times: list[float] = []
     bodies: list[bytes] = []
     started = time.perf_counter()

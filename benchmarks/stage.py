@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from large_books import EMAIL, PASSWORD
-from replay_receivables import PROJECT, free_port, production_settings, wait_until_served
+from large_books import EMAIL, PASSWORD, make_database
+from replay_receivables import PROJECT, free_port, manage, production_settings, wait_until_served
 
 FOLDER = Path(__file__).resolve().parent
 WORKERS, THREADS, CLIENTS = 2, 4, 8
@@ -88,20 +88,22 @@ def own_books(invoices: int) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def copied_books(name: str) -> Iterator[dict[str, str]]:
-    """The environment of a copy of the database `name`, which stays as it is; the copy is dropped in the end.
-
-    Nobody may be connected to the database while it is copied.
-    """
-    import psycopg
-
-    server, copy = postgresql_server(), f"fintrack_bench_{secrets.token_hex(4)}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
+def own_database() -> Iterator[dict[str, str]]:
+    """The environment of a new database, migrated: on the server of DATABASE_URL, or SQLite's. It goes in the end."""
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        with tempfile.TemporaryDirectory() as folder:
+            environment = served_environment(f"sqlite:///{folder}/bench.sqlite3")
+            manage(environment, "migrate", "--verbosity", "0")
+            yield environment
+        return
+    server, name = postgresql_server(), f"fintrack_bench_{secrets.token_hex(4)}"
+    environment = served_environment(f"{server}/{name}")
+    make_database(environment["DATABASE_URL"])
     try:
-        yield served_environment(f"{server}/{copy}")
+        manage(environment, "migrate", "--verbosity", "0")
+        yield environment
     finally:
-        drop_database(server, copy)
+        drop_database(server, name)
 
 
 def served_environment(database_url: str) -> dict[str, str]:
@@ -169,8 +171,9 @@ def gunicorn(application: str, port: int, worker_class: str = "gthread") -> list
 def served(command: Sequence[str], port: int, environment: Mapping[str, str], *, signed_in: bool) -> Iterator[Server]:
     """The server that the command starts, with its access log thrown away."""
     paths = os.pathsep.join(filter(None, [str(FOLDER), str(PROJECT), environment.get("PYTHONPATH", "")]))
+    quiet = {"PYTHONWARNINGS": "ignore:No directory at:UserWarning"}  # nobody has collected the static files here
     process = subprocess.Popen(
-        command, cwd=PROJECT, env={**environment, "PYTHONPATH": paths}, stdout=subprocess.DEVNULL
+        command, cwd=PROJECT, env={**environment, **quiet, "PYTHONPATH": paths}, stdout=subprocess.DEVNULL
     )
     try:
         wait_until_served(port)
@@ -200,7 +203,7 @@ def bare_served(layer: str = "drf") -> Iterator[Server]:
 def bearer(port: int) -> dict[str, str]:
     """The header of a user who has signed in."""
     body = json.dumps({"email": EMAIL, "password": PASSWORD}).encode()
-    request = Request(f"http://127.0.0.1:{port}/api/auth/login", body, {"Content-Type": "application/json"})  # noqa: S310  # our own server
+    request = Request(f"http://127.0.0.1:{port}/api/auth/login", body, {"Content-Type": "application/json"})
     with urlopen(request, timeout=30) as reply:  # noqa: S310  # our own server
         return {"Authorization": f"Bearer {json.load(reply)['access']}"}
 
@@ -215,15 +218,19 @@ class Call:
     key: str = ""
 
 
-def load(server: Server, calls: Sequence[Call], *, expected: int = 200, clients: int = CLIENTS) -> dict[str, Any]:
+def load(
+    server: Server, calls: Sequence[Call], *, expected: int = 200, clients: int = CLIENTS, in_lanes: bool = False
+) -> dict[str, Any]:
     """What `calls` cost, sent by as many clients with a connection each, from a process of their own.
 
-    Requests in a second, the server's CPU in milliseconds for one, the median and the 95th percentile of the time of
-    a reply in milliseconds, and the ids in the replies.
+    Whoever is free takes the next call; in lanes each client has its own: of eight the first has every eighth. Requests
+    in a second, the server's CPU in milliseconds for one, the median and the 95th percentile of the time of a reply in
+    milliseconds, and the ids in the replies.
     """
     plan = {
         "port": server.port,
         "clients": clients,
+        "in_lanes": in_lanes,
         "expected": expected,
         "headers": dict(server.headers),
         "calls": [asdict(call) for call in calls],
@@ -240,8 +247,3 @@ def load(server: Server, calls: Sequence[Call], *, expected: int = 200, clients:
         sys.exit(done.stderr)
     result = json.loads(done.stdout)
     return {**result, "cpu_ms": (server.cpu_seconds() - before) * 1000 / len(calls)}
-
-
-def seconds_since(started: float) -> float:
-    """Seconds on the clock that only runs forward."""
-    return time.monotonic() - started
