@@ -1,39 +1,57 @@
 """What recording costs: the same commands with the recording triggers and without them, in turn, in one run.
 
-Prints, for each command, the application's CPU and the elapsed time per operation, and the ratio of both. Runs on a
-database of its own: SQLite in a temporary folder, or a new one on the server that DATABASE_URL names.
+Prints, for each command, the application's CPU, the elapsed time and, on PostgreSQL, the database's time per operation
+(that in which the server was busy with our statements, commits included: `active_time` of pg_stat_database), and the
+ratio of each. Runs on a database of its own: SQLite's in a temporary folder, or on the server that DATABASE_URL names.
 
     python benchmarks/recording_cost.py
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/bench python benchmarks/recording_cost.py --json
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/recording_cost.py --json
 """
 
 import argparse
-import json
-import os
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from replay_receivables import new_environment
+from stage import Goal, as_json, at_most, own_database, print_goals, print_table, set_up_django
 
 COMMANDS = ("create", "issue", "pay")
+CPU, ELAPSED, DATABASE = "CPU ms", "elapsed ms", "database ms"
+BOUNDS = {CPU: 1.35, DATABASE: 1.5}
+Cost = dict[str, float]
 
 
-def measured(work: Callable[[], Any], count: int) -> tuple[float, float]:
-    """CPU and elapsed milliseconds of one of `count` operations that `work` does."""
+def measured(work: Callable[[], Any], count: int) -> Cost:
+    """The cost in milliseconds of one of `count` operations that `work` does."""
+    before = busy_ms()
     cpu, elapsed = time.process_time(), time.perf_counter()
     work()
-    return (time.process_time() - cpu) * 1000 / count, (time.perf_counter() - elapsed) * 1000 / count
+    cost = {
+        CPU: (time.process_time() - cpu) * 1000 / count,
+        ELAPSED: (time.perf_counter() - elapsed) * 1000 / count,
+    }
+    return cost if before is None else {**cost, DATABASE: ((busy_ms() or before) - before) / count}
 
 
-def one_round(actor: Any, company: Any, customer: Any, count: int) -> dict[str, tuple[float, float]]:
+def busy_ms() -> float | None:
+    """How long PostgreSQL has been busy with this database so far, to the last statement; None for SQLite."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT active_time FROM pg_stat_database WHERE datname = current_database()")
+        return float(cursor.fetchone()[0])
+
+
+def one_round(actor: Any, company: Any, customer: Any, count: int) -> dict[str, Cost]:
     """`count` invoices of five lines created, issued and paid: the cost of each command."""
     from invoices.services import Item, create_draft, issue_invoice
     from payments.services import apply_payment
@@ -56,7 +74,7 @@ def one_round(actor: Any, company: Any, customer: Any, count: int) -> dict[str, 
     return {name: measured(work, count) for name, work in zip(COMMANDS, (create, issue, pay), strict=True)}
 
 
-def compare(rounds: int, count: int) -> dict[str, dict[str, float]]:
+def compare(rounds: int, count: int) -> dict[str, Cost]:
     """The medians over `rounds` rounds of each kind, in turn, after one that is not counted."""
     from django.db import connection
 
@@ -68,27 +86,41 @@ def compare(rounds: int, count: int) -> dict[str, dict[str, float]]:
         actor=SYSTEM, name="Bench", currency="ZAR", vat_number="4", default_vat_rate=Decimal("0.15")
     )
     customer = create_customer(actor=SYSTEM, company=company, name="Customer")
-    costs: dict[bool, list[dict[str, tuple[float, float]]]] = {True: [], False: []}
+    costs: dict[bool, list[dict[str, Cost]]] = {True: [], False: []}
     for number in range(rounds + 1):
         for recorded in (True, False):
             (install_triggers if recorded else drop_triggers)(connection)
             cost = one_round(SYSTEM, company, customer, count)
             if number:
-                costs[recorded].append(cost)
-    return {name: summary(name, costs) for name in COMMANDS}
+                costs[recorded].append({**cost, "all three": added(cost)})
+    return {name: summary(name, costs) for name in (*COMMANDS, "all three")}
 
 
-def summary(name: str, costs: dict[bool, list[dict[str, tuple[float, float]]]]) -> dict[str, float]:
+def added(cost: Mapping[str, Cost]) -> Cost:
+    """The cost of the three commands together."""
+    return {unit: sum(one[unit] for one in cost.values()) for unit in cost["pay"]}
+
+
+def summary(name: str, costs: Mapping[bool, list[dict[str, Cost]]]) -> Cost:
     """Medians of one command, with and without recording, and the median of the ratios of neighbouring rounds."""
     pairs = [(with_it[name], without[name]) for with_it, without in zip(costs[True], costs[False], strict=True)]
-    return {
-        "cpu_ms_recorded": round(statistics.median(pair[0][0] for pair in pairs), 3),
-        "cpu_ms_unrecorded": round(statistics.median(pair[1][0] for pair in pairs), 3),
-        "cpu_ratio": round(statistics.median(pair[0][0] / pair[1][0] for pair in pairs), 3),
-        "elapsed_ms_recorded": round(statistics.median(pair[0][1] for pair in pairs), 3),
-        "elapsed_ms_unrecorded": round(statistics.median(pair[1][1] for pair in pairs), 3),
-        "elapsed_ratio": round(statistics.median(pair[0][1] / pair[1][1] for pair in pairs), 3),
-    }
+    row = {}
+    for unit in pairs[0][0]:
+        row[unit] = statistics.median(recorded[unit] for recorded, _ in pairs)
+        row[f"without {unit}"] = statistics.median(unrecorded[unit] for _, unrecorded in pairs)
+        row[f"{unit.split()[0]} ratio"] = statistics.median(one[unit] / other[unit] for one, other in pairs)
+    return row
+
+
+def goals(rows: Mapping[str, Cost]) -> list[Goal]:
+    """What history may cost, over the three commands; the database's time is known on PostgreSQL only."""
+    names = {CPU: "CPU", DATABASE: "database time"}
+    ratios = {unit: rows["all three"].get(f"{unit.split()[0]} ratio") for unit in BOUNDS}
+    return [
+        at_most(f"history: {names[unit]} of the same writes without it", BOUNDS[unit], ratio)
+        for unit, ratio in ratios.items()
+        if ratio is not None
+    ]
 
 
 def main() -> None:
@@ -98,27 +130,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60, help="invoices per round")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.update(new_environment(folder))
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fintrack.settings")
-        import django
-        from django.core.management import call_command
-
-        django.setup()
-        call_command("migrate", verbosity=0)
-        results = compare(options.rounds, options.count)
+    with own_database() as environment:
+        set_up_django(environment)
+        rows = compare(options.rounds, options.count)
     if options.json:
-        print(json.dumps(results, indent=2))
+        print(as_json(rows, goals(rows)))
         return
-    print(
-        f"{'command':8} {'CPU with':>10} {'without':>9} {'ratio':>6}   {'elapsed with':>12} {'without':>9} {'ratio':>6}"
-    )
-    for name, row in results.items():
-        cpu, unrecorded, ratio, elapsed, elapsed_without, elapsed_ratio = row.values()
-        print(
-            f"{name:8} {cpu:8.2f}ms {unrecorded:7.2f}ms {ratio:6.2f}   "
-            f"{elapsed:10.2f}ms {elapsed_without:7.2f}ms {elapsed_ratio:6.2f}"
-        )
+    print_table(rows)
+    print_goals(goals(rows))
 
 
 if __name__ == "__main__":

@@ -149,14 +149,7 @@ def own_installation() -> Iterator[tuple[str, dict[str, str], str]]:
 
 def new_environment(folder: str) -> dict[str, str]:
     """Production settings for a database that is new: a file in `folder`, or one made on DATABASE_URL's server."""
-    environment = os.environ | {
-        "DEBUG": "off",
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "JWT_SIGNING_KEY": secrets.token_urlsafe(48),
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "SECURE_SSL_REDIRECT": "off",
-        "LOG_LEVEL": "WARNING",
-    }
+    environment = production_settings()
     url = os.environ.get("DATABASE_URL", "")
     if url.startswith("postgres"):
         import psycopg
@@ -167,6 +160,18 @@ def new_environment(folder: str) -> dict[str, str]:
         print(f"Database {name} (it stays, for you to look at)")
         return environment | {"DATABASE_URL": f"{server}/{name}"}
     return environment | {"DATABASE_URL": f"sqlite:///{folder}/replay.sqlite3"}
+
+
+def production_settings() -> dict[str, str]:
+    """This process's environment with production settings: DEBUG off, secrets of its own, plain HTTP."""
+    return os.environ | {
+        "DEBUG": "off",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "JWT_SIGNING_KEY": secrets.token_urlsafe(48),
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SECURE_SSL_REDIRECT": "off",
+        "LOG_LEVEL": "WARNING",
+    }
 
 
 def manage(environment: dict[str, str], *arguments: str) -> None:
