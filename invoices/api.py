@@ -26,6 +26,7 @@ from core.text import EXTERNAL_ID_LENGTH
 from invoices.history import past_invoice
 from invoices.lifecycle import Status
 from invoices.models import Invoice
+from invoices.pages import InvoicePagination
 from invoices.pdf import PDF_TYPE, pdf_reply
 from invoices.selectors import (
     explained,
@@ -351,6 +352,7 @@ class InvoiceViewSet(ScopedViewSet):
         "cancel": "invoices.cancel_invoice",
     }
     serializer_class = InvoiceSerializer
+    pagination_class = InvoicePagination
     filter_serializers = {"list": InvoiceFilterSerializer, "retrieve": PastSerializer}
     orderings = {
         "createdAt": "created_at",
@@ -492,7 +494,7 @@ class InvoiceViewSet(ScopedViewSet):
     @extend_schema(operation_id="getInvoicePdf", tags=["invoices"], responses={(200, PDF_TYPE): OpenApiTypes.BINARY})
     def pdf(self, request: Request, id: int) -> HttpResponse:
         """The invoice as it is now, as a page to print or to send. The file is named after the number."""
-        invoice = self.scoped_object(self.visible().prefetch_related("lines"))
+        invoice = self.scoped_object(self.visible().select_related("customer").prefetch_related("lines"))
         self.require_known_parameters()
         return pdf_reply(invoice, as_attachment=True)
 
