@@ -32,6 +32,7 @@ NUMBER_OR_BLANK = Coalesce("number", Value(""))
 SHOWN_NAME = Coalesce("present_customer_name", "customer_name")
 """The customer's name as the document shows it."""
 OPEN_STATUSES = (Status.ISSUED, Status.PARTIALLY_PAID)
+IS_OPEN = Q(status__in=OPEN_STATUSES)
 
 
 def _discount_constraint(name: str) -> models.CheckConstraint:
@@ -139,9 +140,7 @@ class Invoice(Recorded):
             models.Index("company", NUMBER_OR_BLANK, "id", name="invoice_company_number"),
             models.Index("company", SHOWN_NAME, "id", name="invoice_company_customer_name"),
             models.Index(fields=("company", "currency", "created_at", "id"), name="invoice_company_currency"),
-            models.Index(
-                "company", "created_at", "id", condition=Q(status__in=OPEN_STATUSES), name="invoice_company_open"
-            ),
+            models.Index(fields=("company", "created_at", "id"), condition=IS_OPEN, name="invoice_company_open"),
             models.Index(fields=("company", "status", "created_at", "id"), name="invoice_company_status"),
             models.Index(fields=("customer", "created_at", "id"), name="invoice_customer_created"),
         ]

@@ -14,7 +14,7 @@ from core.money import ZERO, money_text
 from core.scope import CompanyMember, visible_to
 from core.text import comparison_key
 from invoices.lifecycle import Command, Facts, obstacle
-from invoices.models import NUMBER_OR_BLANK, OPEN_STATUSES, SHOWN_NAME, Invoice, InvoiceLine
+from invoices.models import IS_OPEN, NUMBER_OR_BLANK, SHOWN_NAME, Invoice, InvoiceLine
 from invoices.totals import document_totals
 from parties.models import Company
 
@@ -235,4 +235,4 @@ def _overdue() -> Q:
     past_due = Q(pk__in=[])
     for company in Company.objects.only("id", "time_zone"):
         past_due |= Q(company=company, due_date__lt=company.today())
-    return Q(status__in=OPEN_STATUSES) & past_due
+    return IS_OPEN & past_due

@@ -1,6 +1,6 @@
 """A document shows its customer's present name until it is issued, and is found by it, whoever renames meanwhile."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -10,6 +10,7 @@ from django.db import connection
 
 from audit.actors import SYSTEM
 from audit.books import faults
+from audit.tests.races import PATIENCE_SECONDS
 from invoices import services
 from invoices.models import Invoice
 from invoices.selectors import filtered_invoices, invoice_rows
@@ -48,7 +49,7 @@ def found(name: str) -> list[int]:
 def test_a_rename_is_seen_on_all_that_was_never_issued_and_makes_no_version_of_it(
     company: Company, customer: Customer
 ) -> None:
-    draft, issued, other = make_draft(company, customer=customer), make_issued(company, customer=customer), None
+    draft, issued, other = make_draft(company, customer=customer), make_issued(company, customer=customer)
     cancelled = cancel_invoice(actor=SYSTEM, invoice_id=make_draft(company, customer=customer).pk)
     other = make_draft(company, customer=make_customer(company, name="Beta"))
 
@@ -113,69 +114,63 @@ def test_an_issued_document_under_another_name_than_its_own_is_a_fault(company: 
 # Renamed meanwhile
 
 
-@pytest.fixture
-def renamed_meanwhile(monkeypatch: pytest.MonkeyPatch, customer: Customer) -> Iterator[None]:
-    """A rival renames the customer when the command has just read it, and commits as soon as the database lets it."""
+def let_a_rival_rename(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> list[Thread]:
+    """When the next command has just read the customer, a rival renames it, and commits once the database lets it."""
     read = services._billable_customer
-    rivals = []
+    rivals: list[Thread] = []
 
-    def rival() -> None:
+    def rename_elsewhere() -> None:
         try:
             rename(customer, "Zeta")
         finally:
             connection.close()
 
     def read_and_let_the_rival_go(*arguments: Any) -> Customer:
-        held = read(*arguments)
-        rivals.append(Thread(target=rival))
+        customer_as_read = read(*arguments)
+        rivals.append(Thread(target=rename_elsewhere))
         rivals[0].start()
         rivals[0].join(timeout=0.5)
-        return held
+        return customer_as_read
 
     monkeypatch.setattr(services, "_billable_customer", read_and_let_the_rival_go)
-    yield
-    assert rivals
+    return rivals
 
 
-def created(company: Company, customer: Customer) -> Callable[[], Any]:
+def shown_after(command: Callable[[], Any], rivals: list[Thread]) -> list[str]:
+    command()
+    [rival] = rivals
+    rival.join(timeout=PATIENCE_SECONDS)
+    return shown()
+
+
+def creation(company: Company, customer: Customer) -> Callable[[], Any]:
     return partial(create_draft, actor=SYSTEM, company=company, customer_id=customer.pk, items=[])
 
 
-def moved(company: Company, customer: Customer) -> Callable[[], Any]:
+def move(company: Company, customer: Customer) -> Callable[[], Any]:
     draft = make_draft(company, customer=make_customer(company, name="Beta"))
     return partial(update_draft, actor=SYSTEM, invoice_id=draft.pk, customer_id=customer.pk)
 
 
-def names_after(command: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    threads: list[Thread] = []
-    start = Thread.start
-    monkeypatch.setattr(Thread, "start", lambda thread: (threads.append(thread), start(thread))[1])
-    command()
-    for thread in threads:
-        thread.join(timeout=20)
-    return shown()
-
-
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("prepared", [created, moved])
+@pytest.mark.parametrize("prepared", [creation, move])
 def test_a_rename_waits_for_documents_that_are_being_made_under_the_old_name(
-    company: Company, customer: Customer, prepared: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    company: Company, customer: Customer, prepared: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = prepared(company, customer)
-    request.getfixturevalue("renamed_meanwhile")
 
-    assert names_after(command, monkeypatch) == ["Zeta"]
+    assert shown_after(command, let_a_rival_rename(customer, monkeypatch)) == ["Zeta"]
     assert list(faults()) == []
 
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_control_without_holding_the_customer_a_document_is_left_under_the_old_name(
-    company: Company, customer: Customer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    company: Company, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services, "hold_customer", lambda pk: Customer.objects.get(pk=pk))
-    request.getfixturevalue("renamed_meanwhile")
+    command = creation(company, customer)
 
-    assert names_after(created(company, customer), monkeypatch) == ["Alpha"]
+    assert shown_after(command, let_a_rival_rename(customer, monkeypatch)) == ["Alpha"]
     assert [fault.model for fault in faults()] == ["Invoice"]
