@@ -141,6 +141,16 @@ class Invoice(Recorded):
             models.Index("company", SHOWN_NAME, "id", name="invoice_company_customer_name"),
             models.Index(fields=("company", "currency", "created_at", "id"), name="invoice_company_currency"),
             models.Index(fields=("company", "created_at", "id"), condition=IS_OPEN, name="invoice_company_open"),
+            models.Index(
+                # With all that the reports of what is owed look at: they read no row.
+                fields=("company", "currency", "customer"),
+                include=("id", "issue_date", "due_date", "outstanding"),
+                condition=IS_OPEN,
+                name="invoice_open_amounts",
+            ),
+            models.Index(
+                fields=("company", "cancelled_at"), condition=Q(cancelled_at__isnull=False), name="invoice_cancelled"
+            ),
             models.Index(fields=("company", "status", "created_at", "id"), name="invoice_company_status"),
             models.Index(fields=("customer", "created_at", "id"), name="invoice_customer_created"),
         ]

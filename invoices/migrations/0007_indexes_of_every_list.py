@@ -54,6 +54,23 @@ class Migration(migrations.Migration):
                 fields=['company', '-due_date', '-id'], include=('created_at',), name='invoice_due_days'
             ),
         ),
+        AddIndexOnline(
+            model_name='invoice',
+            index=models.Index(
+                condition=models.Q(('status__in', ('Issued', 'PartiallyPaid'))),
+                fields=['company', 'currency', 'customer'],
+                include=('id', 'issue_date', 'due_date', 'outstanding'),
+                name='invoice_open_amounts',
+            ),
+        ),
+        AddIndexOnline(
+            model_name='invoice',
+            index=models.Index(
+                condition=models.Q(('cancelled_at__isnull', False)),
+                fields=['company', 'cancelled_at'],
+                name='invoice_cancelled',
+            ),
+        ),
         AddTrigramIndex('invoice_search', table='invoices_invoice', column='search_text'),
         RemoveIndexOnline(model_name='invoice', name='invoice_company_issue_date'),
         RemoveIndexOnline(model_name='invoice', name='invoice_company_due_date'),
