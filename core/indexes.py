@@ -60,7 +60,7 @@ class RemoveIndexOnline(RemoveIndex):
         build_online(schema_editor, index.create_sql(model, schema_editor, concurrently=True))
 
 
-class DropForeignKeyIndex(AlterField):
+class DropIndexOfField(AlterField):
     """AlterField to ``db_index=False``; on PostgreSQL nothing but the index goes.
 
     Django would take the constraint away with it and check every row to put it back.

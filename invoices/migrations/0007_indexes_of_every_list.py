@@ -2,7 +2,7 @@ import django.db.models.deletion
 import django.db.models.functions.comparison
 from django.db import migrations, models
 
-from core.indexes import AddIndexOnline, AddTrigramIndex, DropForeignKeyIndex, RemoveIndexOnline
+from core.indexes import AddIndexOnline, AddTrigramIndex, DropIndexOfField, RemoveIndexOnline
 
 
 def _reference(name):
@@ -75,6 +75,6 @@ class Migration(migrations.Migration):
         RemoveIndexOnline(model_name='invoice', name='invoice_company_issue_date'),
         RemoveIndexOnline(model_name='invoice', name='invoice_company_due_date'),
         RemoveIndexOnline(model_name='invoice', name='invoice_customer'),
-        DropForeignKeyIndex(model_name='invoice', name='company', field=_reference('company')),
-        DropForeignKeyIndex(model_name='invoice', name='customer', field=_reference('customer')),
+        DropIndexOfField(model_name='invoice', name='company', field=_reference('company')),
+        DropIndexOfField(model_name='invoice', name='customer', field=_reference('customer')),
     ]
