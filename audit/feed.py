@@ -11,12 +11,15 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, OrderBy, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from audit.models import Change, Recorded, history_model, recorded_models
 from audit.selectors import ACTIONS, TimelineEntry, entry_of
 
 EVENT = "Event"
+MOST_DAYS = 366
+MOST_ENTRIES = 5_000
 HISTORY_TYPES = {action: history_type for history_type, action in ACTIONS.items()}
 
 
@@ -43,6 +46,16 @@ class FeedFilter:
     company_id: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def is_about_entries_only(self) -> bool:
+        """Whether nothing is asked about what an entry changed."""
+        return self.entity_type is None and self.entity_id is None and self.action is None
+
+    @property
+    def is_of_few_days(self) -> bool:
+        """Whether the entries asked for are from a span of up to MOST_DAYS."""
+        return self.since is not None and self.until is not None and (self.until - self.since).days < MOST_DAYS
 
 
 @dataclass(frozen=True)
@@ -84,10 +97,7 @@ def register_event(action: str, *, entity_type: str, scope: Callable[[Sequence[i
 def feed_page(wanted: FeedFilter, *, company_ids: Sequence[int] | None, position: Position | None, size: int) -> Page:
     """A page of the feed for a reader of the companies (None: of all), beginning behind `position`."""
     back = position is not None and position.back
-    found: list[tuple[Position, Any]] = []
-    for stream, rows in enumerate(_streams(wanted, company_ids)):
-        if rows is not None:
-            found += [(_position(stream, row), row) for row in _slice(rows, stream, position, size + 1)]
+    found = _found(wanted, company_ids, position, size + 1)
     found.sort(key=lambda pair: _sort_key(pair[0]), reverse=back)
     has_more = len(found) > size
     page = found[:size]
@@ -98,6 +108,66 @@ def feed_page(wanted: FeedFilter, *, company_ids: Sequence[int] | None, position
         has_older=has_more if not back else True,
         has_newer=has_more if back else position is not None,
     )
+
+
+def _found(
+    wanted: FeedFilter, company_ids: Sequence[int] | None, position: Position | None, size: int
+) -> list[tuple[Position, Any]]:
+    """The first `size` rows of all streams together, among others and in any order."""
+    found: list[tuple[Position, Any]] = []
+    of_entries = []
+    for stream, rows in enumerate(_streams(wanted, company_ids)):
+        if rows is None:
+            continue
+        if wanted.is_about_entries_only and _goes_with_its_entry(stream):
+            of_entries.append((stream, rows))
+        else:
+            found += _placed(rows, stream, position, size)
+    if of_entries:
+        entries = _entries(wanted, company_ids, back=position is not None and position.back)
+        found += _found_by_entries(of_entries, entries, position, size)
+    return found
+
+
+def _found_by_entries(
+    streams: Sequence[tuple[int, QuerySet[Any]]], entries: QuerySet[Change], position: Position | None, size: int
+) -> list[tuple[Position, Any]]:
+    """The first `size` rows of the streams, by way of the entries, which come in the order of the page.
+
+    A stream on its own is read to its end where none of its rows has an entry like those asked for.
+    """
+    found: list[tuple[Position, Any]] = []
+    back = position is not None and position.back
+    several = size
+    first_id = None if position is None else position.entry_id
+    while len(found) < size:
+        some = entries if first_id is None else entries.filter(**{f"id__{'gte' if back else 'lte'}": first_id})
+        entry_ids = list(some.values_list("id", flat=True)[:several])
+        for stream, rows in streams if entry_ids else ():
+            found += _placed(rows.filter(change__in=entry_ids), stream, position, size)
+        if len(entry_ids) < several:
+            break
+        first_id = entry_ids[-1] + (1 if back else -1)
+        several = min(several * 4, MOST_ENTRIES)
+    return found
+
+
+def _entries(wanted: FeedFilter, company_ids: Sequence[int] | None, *, back: bool) -> QuerySet[Change]:
+    """The entries that fit what is asked about them, but for those that change no row.
+
+    Of a span of days all are looked at: going by the ids, and skipping other days, takes the longer the older they are.
+    """
+    entries = Change.objects.filter(_conditions(wanted, "")).exclude(action__in=list(_events))
+    if company_ids is not None:
+        entries = entries.filter(company_id__in=company_ids)
+    column: Any = Coalesce(F("id"), F("id")) if wanted.is_of_few_days else F("id")
+    return entries.order_by(OrderBy(column, descending=not back))
+
+
+def _goes_with_its_entry(stream: int) -> bool:
+    """Whether who may see the entry sees the rows of the stream: so it is, unless their model says otherwise."""
+    models = recorded_models()
+    return stream < len(models) and "audit_scope" not in vars(models[stream])
 
 
 def _streams(wanted: FeedFilter, company_ids: Sequence[int] | None) -> list[QuerySet[Any] | None]:
@@ -146,6 +216,11 @@ def _conditions(wanted: FeedFilter, path: str) -> Q:
         "at__lte": wanted.until,
     }
     return Q(**{f"{path}{name}": value for name, value in conditions.items() if value is not None})
+
+
+def _placed(rows: QuerySet[Any], stream: int, position: Position | None, size: int) -> list[tuple[Position, Any]]:
+    """The first `size` rows of one stream behind the position, each with its place."""
+    return [(_position(stream, row), row) for row in _slice(rows, stream, position, size)]
 
 
 def _slice(rows: QuerySet[Any], stream: int, position: Position | None, size: int) -> QuerySet[Any]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Upper
 from simple_history.manager import HistoricalQuerySet
 from simple_history.models import HistoricalRecords
 
@@ -21,7 +22,7 @@ class Change(models.Model):
     It refers upward by plain ids only, so that the audit room knows no room above it, and a deleted user stays named.
     """
 
-    company_id = models.BigIntegerField(null=True, db_index=True)
+    company_id = models.BigIntegerField(null=True)
     action = models.CharField("command", max_length=60)
     actor_id = models.BigIntegerField(null=True)
     actor = models.CharField("performed by", max_length=254)
@@ -34,6 +35,14 @@ class Change(models.Model):
         verbose_name = "journal entry"
         verbose_name_plural = "journal"
         ordering = ("-id",)
+        # What the feed is asked for, each from the newest entry on.
+        indexes = [
+            models.Index(fields=("company_id", "id"), name="change_company"),
+            models.Index(fields=("action", "id"), name="change_action"),
+            models.Index(Upper("actor"), "id", name="change_actor"),
+            models.Index(fields=("request_id", "id"), condition=~models.Q(request_id=""), name="change_request"),
+            models.Index(fields=("-at", "-id"), name="change_at"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=~models.Q(actor="") & ~models.Q(action=""),
@@ -98,6 +107,14 @@ class RecordedHistory(HistoricalRecords):
             "constraints": [
                 models.UniqueConstraint(fields=("id", "version"), name=f"{name}_history_version"),
                 models.UniqueConstraint(fields=("change", "id"), name=f"{name}_history_change"),
+            ],
+            # Changes and deletions, which some tables hardly have, for the feed.
+            "indexes": [
+                models.Index(
+                    fields=("history_type", "change", "id"),
+                    condition=~models.Q(history_type="+"),
+                    name=f"{name}_history_changed",
+                )
             ],
         }
 

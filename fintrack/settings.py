@@ -153,7 +153,8 @@ if database["ENGINE"] == "django.db.backends.sqlite3":
 else:
     # Nobody waits longer for a lock than a caller would: the answer is then 503 (or 409), and nothing was changed.
     lock_timeout_milliseconds = 1000 * env.int("DATABASE_LOCK_TIMEOUT_SECONDS", default=5)
-    database.setdefault("OPTIONS", {})["options"] = f"-c lock_timeout={lock_timeout_milliseconds}"
+    # Compiling a statement to machine code takes longer than any statement of ours gains by it.
+    database.setdefault("OPTIONS", {})["options"] = f"-c lock_timeout={lock_timeout_milliseconds} -c jit=off"
     # The server keeps each statement parsed and planned. Off behind a pool of transactions that cannot follow that.
     if env.bool("DATABASE_PREPARED_STATEMENTS", default=True):
         database["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 1}

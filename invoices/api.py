@@ -26,6 +26,7 @@ from core.text import EXTERNAL_ID_LENGTH
 from invoices.history import past_invoice
 from invoices.lifecycle import Status
 from invoices.models import Invoice
+from invoices.pages import InvoicePagination
 from invoices.pdf import PDF_TYPE, pdf_reply
 from invoices.selectors import (
     explained,
@@ -351,6 +352,7 @@ class InvoiceViewSet(ScopedViewSet):
         "cancel": "invoices.cancel_invoice",
     }
     serializer_class = InvoiceSerializer
+    pagination_class = InvoicePagination
     filter_serializers = {"list": InvoiceFilterSerializer, "retrieve": PastSerializer}
     orderings = {
         "createdAt": "created_at",

@@ -6,13 +6,14 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from django.db.models import F, IntegerField, QuerySet
+from django.db.models import F, IntegerField, Q, QuerySet
 from django.db.models.functions import Length, Substr
 
 from audit.books import Fault, name_documents, register
 from core.errors import DomainError
 from invoices.lifecycle import Status, settled_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
+from invoices.selectors import invoice_rows
 from invoices.totals import Discount, LineTotals, PricedLine, Terms, document_totals
 
 ROWS_AT_A_TIME = 2_000
@@ -54,6 +55,7 @@ def register_checks() -> None:
     register(totals_follow_from_lines)
     register(statuses_follow_from_money)
     register(numbers_have_no_gap)
+    register(names_are_those_of_customers)
     name_documents(Invoice, "number")
     name_documents(InvoiceLine, "invoice__number")
 
@@ -88,6 +90,20 @@ def numbers_have_no_gap() -> Iterator[Fault]:
         yield from _series_faults(key, own, expected)
     for key, unused in series.items():
         yield from _series_faults(key, unused, unused.first_value)
+
+
+def names_are_those_of_customers() -> Iterator[Fault]:
+    """A document that was never issued shows, and is found by, its customer's present name; an issued one its own."""
+    is_present = Q(shown_name=F("customer__name"), search_text=F("customer__search_text"))
+    wrong = invoice_rows().filter(
+        (Q(issued_at=None) & ~is_present) | Q(issued_at__isnull=False, present_customer_name__isnull=False)
+    )
+    columns = ("id", "number", "shown_name", "search_text")
+    for invoice in wrong.order_by("id").values_list(*columns, named=True).iterator(chunk_size=ROWS_AT_A_TIME):
+        message = (
+            f"shows {invoice.shown_name!r} and is found by {invoice.search_text!r}; one is not the customer's name"
+        )
+        yield _fault(invoice, message)
 
 
 def _documents() -> Iterator[list[Any]]:

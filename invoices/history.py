@@ -71,6 +71,7 @@ def _document(invoice: Invoice, row: Any, known: dict[str, Any]) -> Invoice:
     then: Invoice = row.instance
     then.company = next(iter(_newest(Company, known | {"id": then.company_id})), invoice.company)
     then.customer = next(iter(_newest(Customer, known | {"id": then.customer_id})), invoice.customer)
+    then.present_customer_name = None if then.issued_at else then.customer.name
     lines_then = _newest(InvoiceLine, {"change_id__lte": row.change_id, "invoice_id": invoice.pk})
     lines = sorted(lines_then, key=lambda line: (line.position, line.pk))
     payments = [entry for entry in invoice.payments.all() if entry.change_id <= row.change_id]

@@ -29,6 +29,10 @@ from parties.models import Company, Customer, VatRounding
 ZERO_AMOUNT = Decimal(0)
 NUMBER_OR_BLANK = Coalesce("number", Value(""))
 """What invoices are ordered by number with: drafts, which have none, come together."""
+SHOWN_NAME = Coalesce("present_customer_name", "customer_name")
+"""The customer's name as the document shows it."""
+OPEN_STATUSES = (Status.ISSUED, Status.PARTIALLY_PAID)
+IS_OPEN = Q(status__in=OPEN_STATUSES)
 
 
 def _discount_constraint(name: str) -> models.CheckConstraint:
@@ -45,7 +49,8 @@ class Invoice(Recorded):
     """A bill: a draft until it is issued, then frozen but for what is paid.
 
     `seller` and `buyer` are the parties as they were at issue; `outstanding` is worked out by the database, zero once
-    the invoice is cancelled, and stale in memory after a write.
+    the invoice is cancelled, and stale in memory after a write. `present_customer_name` is set where the customer was
+    renamed after the last version of a document that was never issued: not on record, since it follows from others.
     """
 
     guards: ClassVar[tuple[Guard, ...]] = (
@@ -78,9 +83,11 @@ class Invoice(Recorded):
     )
     api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber"}
 
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices")
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices")
+    # Both have indexes below that begin with them.
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices", db_index=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     customer_name = models.CharField(max_length=200, editable=False)
+    present_customer_name = models.CharField(max_length=200, null=True, editable=False)
     number = models.CharField(max_length=40, null=True, editable=False)
     status = models.CharField(max_length=13, choices=Status, default=Status.DRAFT, editable=False)
     issue_date = models.DateField()
@@ -115,7 +122,7 @@ class Invoice(Recorded):
     issued_at = models.DateTimeField(null=True, editable=False)
     cancelled_at = models.DateTimeField(null=True, editable=False)
 
-    history = RecordedHistory(excluded_fields=["search_text"])
+    history = RecordedHistory(excluded_fields=["search_text", "present_customer_name"])
 
     seen_on: date | None = None
     """The day of the company on which a past document is looked at; today where it is none."""
@@ -125,14 +132,27 @@ class Invoice(Recorded):
         permissions = [("issue_invoice", "Can issue invoices"), ("cancel_invoice", "Can cancel invoices")]
         indexes = [
             models.Index(fields=("company", "created_at", "id"), name="invoice_company_created"),
-            models.Index(fields=("company", "issue_date", "id"), name="invoice_company_issue_date"),
-            models.Index(fields=("company", "due_date", "id"), name="invoice_company_due_date"),
+            # From the newest day on, as pages of a span of days are looked for; each holds what those are ordered by.
+            models.Index(fields=("company", "-issue_date", "-id"), include=("created_at",), name="invoice_issue_days"),
+            models.Index(fields=("company", "-due_date", "-id"), include=("created_at",), name="invoice_due_days"),
             models.Index(fields=("company", "total", "id"), name="invoice_company_total"),
             models.Index(fields=("company", "outstanding", "id"), name="invoice_company_outstanding"),
             models.Index("company", NUMBER_OR_BLANK, "id", name="invoice_company_number"),
+            models.Index("company", SHOWN_NAME, "id", name="invoice_company_customer_name"),
+            models.Index(fields=("company", "currency", "created_at", "id"), name="invoice_company_currency"),
+            models.Index(fields=("company", "created_at", "id"), condition=IS_OPEN, name="invoice_company_open"),
+            models.Index(
+                # With all that the reports of what is owed look at: they read no row.
+                fields=("company", "currency", "customer"),
+                include=("id", "issue_date", "due_date", "outstanding"),
+                condition=IS_OPEN,
+                name="invoice_open_amounts",
+            ),
+            models.Index(
+                fields=("company", "cancelled_at"), condition=Q(cancelled_at__isnull=False), name="invoice_cancelled"
+            ),
             models.Index(fields=("company", "status", "created_at", "id"), name="invoice_company_status"),
             models.Index(fields=("customer", "created_at", "id"), name="invoice_customer_created"),
-            models.Index(fields=("customer", "id"), name="invoice_customer"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -232,8 +252,7 @@ class Invoice(Recorded):
     @property
     def is_overdue(self) -> bool:
         """Whether something is outstanding after the due date, by the company's calendar."""
-        is_open = self.status in (Status.ISSUED, Status.PARTIALLY_PAID)
-        return is_open and self.due_date < (self.seen_on or self.company.today())
+        return self.status in OPEN_STATUSES and self.due_date < (self.seen_on or self.company.today())
 
     @property
     def vat_breakdown(self) -> list[VatBreakdown]:
@@ -252,7 +271,7 @@ class Invoice(Recorded):
     @property
     def buyer_name(self) -> str:
         """The customer's name: as it was at issue, or as it is now on a draft."""
-        return self.customer_name if self.issued_at else self.customer.name
+        return self.present_customer_name or self.customer_name
 
     @property
     def seller_details(self) -> dict[str, Any]:

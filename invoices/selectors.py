@@ -1,33 +1,41 @@
 """The invoices that exist for a user, shaped for lists and for one document."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, Prefetch, Q, QuerySet, When
+from django.db.models import Prefetch, Q, QuerySet, Value
+from django.db.models.functions import StrIndex
 
 from audit.selectors import TimelineEntry, newest_first, timeline
 from core.money import ZERO, money_text
 from core.prepared import Prepared, Slot, attach
 from core.scope import CompanyMember, visible_to
 from core.text import comparison_key
-from invoices.lifecycle import Command, Facts, Status, obstacle
-from invoices.models import NUMBER_OR_BLANK, Invoice, InvoiceLine
+from invoices.lifecycle import Command, Facts, obstacle
+from invoices.models import IS_OPEN, NUMBER_OR_BLANK, SHOWN_NAME, Invoice, InvoiceLine
 from invoices.totals import document_totals
 from parties.models import Company
 
+WORD = re.compile(r"\w+")
+RARE_WORD = re.compile(r"(?=.*\d)(?!\d{1,4}$).{4,}")
+"""With a digit, and no year: a number's or a reference's own part."""
 
-def invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
-    """The invoices of the user's companies, with what a list row shows.
+
+def invoice_rows() -> QuerySet[Invoice]:
+    """All invoices, with what a list row shows.
 
     To order by: `number_or_blank` ("" on drafts), and `shown_name`, the customer's as the document shows it.
     """
-    invoices = Invoice.objects.select_related("company", "customer").annotate(
-        number_or_blank=NUMBER_OR_BLANK,
-        shown_name=Case(When(issued_at=None, then="customer__name"), default="customer_name"),
-    )
-    return visible_to(user, invoices)
+    rows: QuerySet[Invoice] = Invoice.objects.select_related("company")
+    return rows.annotate(number_or_blank=NUMBER_OR_BLANK, shown_name=SHOWN_NAME)
+
+
+def invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
+    """The invoices of the user's companies, as `invoice_rows` has them."""
+    return visible_to(user, invoice_rows())
 
 
 _REFERENCE = Prepared(lambda: Invoice.objects.filter(pk=Slot("id")).only("id", "company_id"))
@@ -52,7 +60,8 @@ def invoice_document(invoice_id: int) -> Invoice | None:
 
 def invoice_documents_of(user: CompanyMember) -> QuerySet[Invoice]:
     """The invoices of the user's companies, with all that a document shows: lines, and payments newest first."""
-    return invoices_of(user).prefetch_related("lines", Prefetch("payments", queryset=_payments()))
+    documents = invoices_of(user).select_related("customer")
+    return documents.prefetch_related("lines", Prefetch("payments", queryset=_payments()))
 
 
 def filtered_invoices(
@@ -75,8 +84,8 @@ def filtered_invoices(
     """The invoices that fit all the filters given; None leaves a filter out."""
     conditions: dict[str, Any] = {
         "status": status,
-        "customer__id": customer_id,
-        "company__id": company_id,
+        "customer_id": customer_id,
+        "company_id": company_id,
         "currency": currency,
         "issue_date__gte": issue_date_from,
         "issue_date__lte": issue_date_to,
@@ -88,7 +97,7 @@ def filtered_invoices(
     }
     invoices = invoices.filter(**{name: value for name, value in conditions.items() if value is not None})
     if search is not None:
-        invoices = invoices.filter(_found_by(comparison_key(search)))
+        invoices = _found_by(comparison_key(search), invoices)
     if overdue is not None:
         invoices = invoices.filter(_overdue() if overdue else ~_overdue())
     return invoices
@@ -228,10 +237,16 @@ def _payments() -> Any:
     return _payment_model().objects.select_related("change").order_by("-id")
 
 
-def _found_by(key: str) -> Q:
-    """What is found by a part of its texts: until it is issued, a document shows its customer as it is now."""
-    issued = Q(issued_at__isnull=False, search_text__contains=key)
-    return issued | Q(issued_at=None, customer__search_text__contains=key)
+def _found_by(key: str, invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    """The invoices with `key` in their texts, looked for by its longest word that is likely to be rare, if one is.
+
+    The trigram index is read for every three letters asked for; those of "inv-2026-" are in each document.
+    """
+    rare_words = [word for word in WORD.findall(key) if RARE_WORD.fullmatch(word)]
+    if not rare_words:
+        return invoices.filter(search_text__contains=key)
+    found = invoices.filter(search_text__contains=max(rare_words, key=len))
+    return found.alias(place=StrIndex("search_text", Value(key))).filter(place__gt=0)
 
 
 def _overdue() -> Q:
@@ -239,4 +254,4 @@ def _overdue() -> Q:
     past_due = Q(pk__in=[])
     for company in Company.objects.only("id", "time_zone"):
         past_due |= Q(company=company, due_date__lt=company.today())
-    return Q(status__in=[Status.ISSUED, Status.PARTIALLY_PAID]) & past_due
+    return IS_OPEN & past_due

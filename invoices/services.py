@@ -35,7 +35,7 @@ from invoices.totals import (
     line_amount,
 )
 from parties.models import Company, Customer
-from parties.services import create_customer, hold_company, require_open_period
+from parties.services import create_customer, hold_company, hold_customer, require_open_period
 
 MAXIMUM_LINES = 1_000
 RATE_DECIMALS = 4
@@ -285,6 +285,7 @@ def update_draft(
                 change=change,
                 customer=customer,
                 customer_name=customer.name,
+                present_customer_name=None,
                 issue_date=issue_date,
                 due_date=due_date,
                 external_id=invoice.external_id if external_id is None else clean_external_id(external_id),
@@ -331,10 +332,20 @@ def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) 
                 status=settled_status(invoice.total, ZERO),
                 issued_at=change.at,
                 customer_name=invoice.customer.name,
+                present_customer_name=None,
                 seller=invoice.company.seller_details(),
                 buyer=invoice.customer.details(),
             )
     return invoice
+
+
+def show_new_name(customer: Customer) -> None:
+    """Let documents of a renamed customer that were never issued show its present name, and be found by it.
+
+    No version of theirs: what is on record of them has not changed.
+    """
+    unissued = Invoice.objects.filter(customer=customer, issued_at=None)
+    unissued.update(present_customer_name=customer.name, search_text=customer.search_text)
 
 
 def cancel_invoice(*, actor: Actor, invoice_id: int, reason: str = "", version: int | None = None) -> Invoice:
@@ -419,8 +430,8 @@ def _customer_named(actor: Actor, company: Company, name: str) -> Customer:
 
 
 def _billable_customer(company: Company, customer_id: int) -> Customer:
-    customer = Customer.objects.filter(company=company, pk=customer_id).first()
-    if customer is None:
+    customer = hold_customer(customer_id)
+    if customer is None or customer.company_id != company.pk:
         raise CustomerUnknown(field="customer_id")
     if customer.archived:
         raise CustomerArchived(field="customer_id")

@@ -4,7 +4,7 @@ Errors: NotFound, PartyInvalid, PeriodLocked, CustomerInUse, UnknownCurrency, St
 """
 
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -50,6 +50,13 @@ COMPANY_FIELDS = frozenset(
     {"registration_number", "currency", "time_zone", "default_vat_rate", "payment_days", "vat_rounding"}
 )
 CUSTOMER_FIELDS = frozenset({"archived", "external_id", "metadata"})
+
+_followers_of_names: list[Callable[[Customer], None]] = []
+
+
+def on_new_name(follow: Callable[[Customer], None]) -> None:
+    """Let `follow` run with each renamed customer, in the transaction of the command, before it commits."""
+    _followers_of_names.append(follow)
 
 
 def create_company(*, actor: Actor, name: str, currency: str, **details: Any) -> Company:
@@ -114,9 +121,23 @@ def update_customer(*, actor: Actor, customer_id: int, version: int | None = Non
     with transaction.atomic():
         customer = locked(Customer.objects.all(), pk=customer_id)
         require_version(customer, version)
+        is_renamed = customer.name != values.get("name", customer.name)
         with recording(actor=actor, action="customer.updated", company_id=customer.company_id) as change:
             write_version(customer, change=change, **values)
+            if is_renamed:
+                _tell_new_name(customer)
     return customer
+
+
+def hold_customer(customer_id: int) -> Customer | None:
+    """The customer as it is now, which nobody renames before the transaction ends; None where there is none.
+
+    Many may hold it at once. The reference of a new document takes the same lock.
+    """
+    if connection.vendor == "sqlite":  # a writer is alone there
+        return Customer.objects.filter(pk=customer_id).first()
+    rows = Customer.objects.raw("SELECT * FROM parties_customer WHERE id = %s FOR KEY SHARE", [customer_id])
+    return next(iter(rows), None)
 
 
 def delete_customer(*, actor: Actor, customer_id: int, version: int | None = None) -> None:
@@ -129,6 +150,11 @@ def delete_customer(*, actor: Actor, customer_id: int, version: int | None = Non
                 customer.delete()
             except ProtectedError:
                 raise CustomerInUse from None
+
+
+def _tell_new_name(customer: Customer) -> None:
+    for follow in _followers_of_names:
+        follow(customer)
 
 
 def _clean_company(details: Mapping[str, Any]) -> dict[str, Any]:

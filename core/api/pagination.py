@@ -3,13 +3,13 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -41,7 +41,7 @@ class KeysetPagination(BasePagination):
         if cursor:
             queryset = queryset.filter(self._beyond(cursor["value"], cursor["id"], descending))
         sign = "-" if descending else ""
-        page = list(queryset.order_by(f"{sign}{self.column}", f"{sign}id")[: size + 1])
+        page = list(self.first_rows(queryset, [f"{sign}{self.column}", f"{sign}id"], size + 1))
         has_more = len(page) > size
         page = page[:size]
         if backwards:
@@ -51,6 +51,10 @@ class KeysetPagination(BasePagination):
         self.next_url = self._url(page[-1], back=False) if page and has_next else None
         self.previous_url = self._url(page[0], back=True) if page and has_previous else None
         return page
+
+    def first_rows(self, rows: QuerySet[Any], order: Sequence[str], count: int) -> QuerySet[Any]:
+        """The first `count` of the rows in this order."""
+        return rows.order_by(*order)[:count]
 
     def get_paginated_response(self, data: Any) -> Response:
         """The reply around a page."""
