@@ -35,6 +35,7 @@ from invoices.selectors import (
     invoice_reference,
     invoice_timeline,
     invoices_of,
+    listed_invoices_of,
     with_actions,
 )
 from invoices.services import (
@@ -249,8 +250,8 @@ class InvoiceSerializer(InvoiceRowSerializer):
     vat_breakdown = VatBreakdownSerializer(many=True)
     seller = SellerSerializer(source="seller_details")
     customer = BuyerSerializer(source="buyer_details")
-    items = LineSerializer(many=True, source="lines.all")
-    payments = ActionableEntrySerializer(many=True, source="payments.all")
+    items = LineSerializer(many=True, source="lines")
+    payments = ActionableEntrySerializer(many=True)
     issued_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
     allowed_actions = serializers.ListField(
@@ -377,7 +378,7 @@ class InvoiceViewSet(ScopedViewSet):
     def list(self, request: Request) -> Response:
         """Invoices as rows, newest first; each whole one has an address of its own."""
         self.require()
-        return self.page(filtered_invoices(self.visible(), **self.filters()), InvoiceRowSerializer)
+        return self.page(filtered_invoices(listed_invoices_of(self.caller), **self.filters()), InvoiceRowSerializer)
 
     @extend_schema(
         operation_id="createInvoice",
