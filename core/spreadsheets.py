@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -86,10 +87,21 @@ def csv_chunks(table: Table) -> Iterator[bytes]:
 def xlsx_file(table: Table) -> IO[bytes]:
     """The table as a workbook of one sheet, open for reading: in memory while it is small, else in a temporary file.
 
-    Raises SheetFull.
+    Whoever reads it closes it. Raises SheetFull.
     """
     book = Workbook(write_only=True)
-    sheet = book.create_sheet(table.name)
+    with ExitStack() as on_failure:
+        file = on_failure.enter_context(SpooledTemporaryFile(max_size=MEMORY_LIMIT_BYTES))
+        try:
+            _fill(book.create_sheet(table.name), table)
+        finally:
+            book.save(file)  # after a failure too: openpyxl removes the temporary file of its own only here
+        file.seek(0)
+        on_failure.pop_all()
+    return cast(IO[bytes], file)
+
+
+def _fill(sheet: Any, table: Table) -> None:
     rows = iter(table.rows)
     sample = list(islice(rows, SAMPLE_ROWS))
     sheet.freeze_panes = "A2"
@@ -102,10 +114,6 @@ def xlsx_file(table: Table) -> IO[bytes]:
             raise SheetFull
         sheet.append([_xlsx_cell(sheet, cell) for cell in row])
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(table.columns))}{last_row}"
-    file = SpooledTemporaryFile(max_size=MEMORY_LIMIT_BYTES)  # noqa: SIM115  # closed by whoever reads it
-    book.save(file)
-    file.seek(0)
-    return cast(IO[bytes], file)
 
 
 def cell_text(cell: Cell) -> str:

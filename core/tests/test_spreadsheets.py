@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tempfile
 import tracemalloc
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -9,6 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.cell import WriteOnlyCell
 
 from core import spreadsheets
 from core.spreadsheets import FORMULA_STARTS, Amount, SheetFull, Table, csv_chunks, xlsx_file
@@ -43,11 +45,12 @@ def csv_rows(*rows):
 
 
 def sheet_of(*rows, **options):
-    return load_workbook(xlsx_file(table(*rows, **options)))["report"]
+    with xlsx_file(table(*rows, **options)) as file:
+        return load_workbook(file)["report"]
 
 
 def xml_of(*rows):
-    with ZipFile(xlsx_file(table(*rows))) as workbook:
+    with xlsx_file(table(*rows)) as file, ZipFile(file) as workbook:
         return workbook.read("xl/worksheets/sheet1.xml").decode()
 
 
@@ -90,7 +93,7 @@ def test_a_text_is_a_text_and_itself_in_a_workbook(text):
 
 
 def test_control_a_text_that_is_left_to_openpyxl_becomes_a_formula(monkeypatch):
-    monkeypatch.setattr(spreadsheets, "_text_cell", lambda sheet, text: text)
+    monkeypatch.setattr(spreadsheets, "_text_cell", lambda sheet, text: WriteOnlyCell(sheet, value=text))
 
     assert sheet_of(["=1+1", 1])["A2"].data_type == "f"
 
@@ -158,6 +161,19 @@ def test_more_rows_than_a_sheet_has_are_refused(monkeypatch):
     assert sheet_of(*[["x", 1]] * 3).max_row == 4
     with pytest.raises(SheetFull):
         sheet_of(*[["x", 1]] * 4)
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_rows_that_fail_leave_no_temporary_file(count, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def rows():
+        yield from [["x", 1]] * count
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        xlsx_file(Table("report", ("name", "value"), rows()))
+    assert list(tmp_path.iterdir()) == []
 
 
 def peak_bytes(write, count):

@@ -150,7 +150,7 @@ def test_the_columns_are_the_same_whatever_is_asked(report):
 )
 def test_amounts_are_numbers_with_the_decimals_of_the_currency(currency, number_format, total):
     company = make_company(currency=currency)
-    make_issued(company, make_item("100"), issue_date=date(2026, 3, 1), due_date=date(2026, 3, 31))
+    make_issued(company, make_item("100"), issue_date=date(2026, 5, 1), due_date=date(2026, 6, 1))
 
     cells = sheet_of(api_client(make_user("Viewer", company)), "aging")[2]
 
@@ -210,6 +210,7 @@ def test_a_file_has_a_name_a_type_and_is_kept_nowhere(table_format, media_type):
 
     for report, stem in (("revenue", "revenue-2026-01-01-2026-06-30"), ("aging", "aging-2026-06-30")):
         reply = get(client, report, format=table_format)
+        reply.close()
         assert reply["Content-Disposition"] == f'attachment; filename="{stem}.{table_format}"'
         assert (reply["Content-Type"], reply["Cache-Control"]) == (media_type, "no-store")
 
@@ -227,7 +228,9 @@ def test_accept_asks_for_a_file_and_format_decides():
     client = api_client(make_user("Viewer", make_company()))
 
     def media_type(accept, **parameters):
-        return client.get("/api/reports/vat", parameters, HTTP_ACCEPT=accept)["Content-Type"].partition(";")[0]
+        reply = client.get("/api/reports/vat", parameters, HTTP_ACCEPT=accept)
+        reply.close()
+        return reply["Content-Type"].partition(";")[0]
 
     assert media_type(CSV_TYPE) == CSV_TYPE
     assert media_type(XLSX_TYPE) == XLSX_TYPE
