@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
@@ -28,7 +29,7 @@ from core.errors import DomainError
 from core.money import SIGNIFICANT_DIGITS, minor_units, money_text, plain_text
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-CHUNK_CHARACTERS = 64 * 1024
+CHUNK_CHARACTERS = CHUNK_BYTES = 64 * 1024
 MEMORY_LIMIT_BYTES = 1024 * 1024
 SHEET_ROWS = 1_048_576
 """The rows that a sheet of XLSX has, its header among them."""
@@ -84,6 +85,11 @@ def csv_chunks(table: Table) -> Iterator[bytes]:
     yield buffer.getvalue().encode()
 
 
+def xlsx_chunks(table: Table) -> Iterator[bytes]:
+    """The table as a workbook of one sheet, piece by piece; it is made before the first. Raises SheetFull."""
+    return _pieces(xlsx_file(table))
+
+
 def xlsx_file(table: Table) -> IO[bytes]:
     """The table as a workbook of one sheet, open for reading: in memory while it is small, else in a temporary file.
 
@@ -99,6 +105,11 @@ def xlsx_file(table: Table) -> IO[bytes]:
         file.seek(0)
         on_failure.pop_all()
     return cast(IO[bytes], file)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        yield from iter(partial(file.read, CHUNK_BYTES), b"")
 
 
 def _fill(sheet: Any, table: Table) -> None:

@@ -2,24 +2,24 @@
 
 from typing import Any
 
-from django.http import FileResponse, StreamingHttpResponse
-from django.utils.http import content_disposition_header
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from rest_framework.serializers import Serializer
 
 from core.api.renderers import CSV_TYPE, JSON_TYPE, XLSX_TYPE
-from core.spreadsheets import Table, csv_chunks, xlsx_file
+from core.spreadsheets import Table, csv_chunks, xlsx_chunks
 
 TABLE_FORMATS = ("json", "csv", "xlsx")
 
 
 def table_reply(table: Table, table_format: str, *, stem: str) -> StreamingHttpResponse:
-    """The table as a file to save, `stem`.csv or `stem`.xlsx. Raises SheetFull."""
-    name = f"{stem}.{table_format}"
-    if table_format == "xlsx":
-        return FileResponse(xlsx_file(table), as_attachment=True, filename=name, content_type=XLSX_TYPE)
-    headers = {"Content-Disposition": str(content_disposition_header(as_attachment=True, filename=name))}
-    return StreamingHttpResponse(csv_chunks(table), content_type=f"{CSV_TYPE}; charset=utf-8", headers=headers)
+    """The table as a file to save, `stem`.csv or `stem`.xlsx (letters, digits and hyphens). Raises SheetFull."""
+    is_workbook = table_format == "xlsx"
+    return StreamingHttpResponse(
+        xlsx_chunks(table) if is_workbook else csv_chunks(table),
+        content_type=XLSX_TYPE if is_workbook else f"{CSV_TYPE}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{stem}.{table_format}"'},
+    )
 
 
 def table_replies(serializer_class: type[Serializer]) -> dict[tuple[int, str], Any]:
