@@ -128,13 +128,15 @@ def _fill(sheet: Any, table: Table) -> None:
 
 
 def cell_text(cell: Cell) -> str:
-    """A cell as text: an amount as in the API, a moment in UTC with ``Z``, nothing as ""."""
+    """A cell as text, as in the API: an amount with its decimals, a moment in UTC with ``Z``; nothing is ""."""
     if isinstance(cell, Amount):
         return money_text(cell.value, cell.currency)
     if isinstance(cell, Decimal):
         return plain_text(cell)
     if isinstance(cell, datetime):
         return cell.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(cell, bool):
+        return str(cell).lower()
     return "" if cell is None else str(cell)
 
 

@@ -80,7 +80,7 @@ def test_amounts_dates_and_moments_in_csv():
     assert csv_rows(amounts, [date(2026, 3, 1), NOON], [Amount(Decimal(2500), "JPY"), True]) == [
         ["1234.50", "1234.500"],
         ["2026-03-01", "2026-03-01T12:00:00Z"],
-        ["2500", "True"],
+        ["2500", "true"],
     ]
 
 
