@@ -40,11 +40,13 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, Recorded):
     """Somebody who signs in. What they may do follows from their memberships, looked up afresh in each request."""
 
+    api_names: ClassVar[dict[str, str]] = {"is_active": "active"}
+    internal_fields: ClassVar[frozenset[str]] = frozenset({"is_superuser"})
+
     email = models.EmailField("e-mail", unique=True)
     full_name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField("active", default=True)
     is_superuser = models.BooleanField(default=False, help_text="Sees all companies and passes every role check.")
-
     objects: ClassVar[UserManager] = UserManager()
     history = RecordedHistory(excluded_fields=["password", "last_login"])
 

@@ -128,6 +128,8 @@ class Recorded(models.Model):
 
     guards: ClassVar[tuple[Guard, ...]] = ()
     api_names: ClassVar[dict[str, str]] = {}
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are recorded, so that auditors see them, and are no part of what the API shows of a row."""
 
     version = models.PositiveIntegerField(default=1, editable=False)
     change = models.ForeignKey(Change, on_delete=models.PROTECT, related_name="+", editable=False, db_index=False)

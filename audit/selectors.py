@@ -44,13 +44,24 @@ def public_values(model: type[Recorded], row: Any) -> dict[str, Any]:
 
     Amounts are strings with the decimals of the row's currency, timestamps UTC with ``Z``.
     """
-    values = {}
-    for field in history_model(model).tracked_fields:
-        if field.name in UNREPORTED_FIELDS:
-            continue
-        name = model.api_names.get(field.name) or camel_case(field.attname)
-        values[name] = _public_value(field, getattr(row, field.attname), getattr(row, "currency", None))
-    return values
+    currency = getattr(row, "currency", None)
+    return {
+        _public_name(model, field): _public_value(field, getattr(row, field.attname), currency)
+        for field in _reported_fields(model)
+    }
+
+
+def shown_names(model: type[Recorded]) -> list[str]:
+    """The names of `public_values` that the API shows of a row of `model`; the others only auditors see."""
+    return [_public_name(model, field) for field in _reported_fields(model) if field.name not in model.internal_fields]
+
+
+def _reported_fields(model: type[Recorded]) -> list[Any]:
+    return [field for field in history_model(model).tracked_fields if field.name not in UNREPORTED_FIELDS]
+
+
+def _public_name(model: type[Recorded], field: Any) -> str:
+    return model.api_names.get(field.name) or camel_case(field.attname)
 
 
 def _public_value(field: Any, value: Any, currency: str | None) -> Any:
@@ -123,10 +134,10 @@ def stale_version(row: Recorded, version: int) -> StaleVersion:
     current = public_values(model, row)
     read = history_model(model).objects.filter(id=row.pk, version=version).first()
     yours = public_values(model, read) if read is not None else {}
-    names = differing(yours, current) if yours else []
+    differences = differing(yours, current) if yours else []
     return StaleVersion(
         current_version=row.version,
         changed_by=row.change.actor,
         changed_at=timestamp_text(row.change.at),
-        changes={name: (yours[name], current[name]) for name in names},
+        changes={name: (yours[name], current[name]) for name in shown_names(model) if name in differences},
     )

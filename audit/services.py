@@ -87,7 +87,7 @@ def write_version(row: Recorded, *, change: Change, **values: Any) -> None:
 
 def _update(row: Recorded, values: dict[str, Any]) -> bool:
     """Whether the row was there in its version, and has the `values` now. The ORM takes far longer."""
-    fields = [row._meta.get_field(name) for name in values]
+    fields: list[Any] = [row._meta.get_field(name) for name in values]
     assignments = ", ".join(f'"{field.column}" = %s' for field in fields)
     parameters = [
         field.get_db_prep_save(_plain(value), connection) for field, value in zip(fields, values.values(), strict=True)

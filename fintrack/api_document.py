@@ -49,7 +49,7 @@ DRAFT = (
 MONEY = (*VALUES, "wrong_status", "payment_invalid", "duplicate_reference", "paid_in_future", "period_locked")
 LIST = ("invalid_parameter", "unknown_parameter")
 PARTY = ("party_invalid", "text_invalid")
-PERIOD = ("date_invalid", "from_after_to", "unknown_parameter", "unknown_currency")
+PERIOD = ("date_invalid", "from_after_to", "unknown_parameter", "unknown_currency", "too_many_rows")
 
 REFUSALS: dict[str, tuple[str, ...]] = {
     "signIn": ("sign_in_refused", "too_many_attempts"),
@@ -135,9 +135,9 @@ def _add_examples(operation: dict[str, Any], cases: dict[str, Any]) -> None:
     messages = {"request": operation.get("requestBody", {}), "reply": _success(operation)}
     for part, message in messages.items():
         values = {name: {"value": case[part]} for name, case in cases.items() if case.get(part) is not None}
-        for content in message.get("content", {}).values():
-            if values:
-                content["examples"] = values
+        content = message.get("content", {}).get("application/json")
+        if content and values:
+            content["examples"] = values
 
 
 def _success(operation: dict[str, Any]) -> dict[str, Any]:

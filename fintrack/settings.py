@@ -139,22 +139,22 @@ database: dict[str, Any] = (
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / "db.sqlite3")}
 )
 DATABASES = {"default": database}
+# Nobody waits longer for a lock than a caller would: the answer is then 503 (or 409), and nothing was changed.
+lock_timeout_seconds = env.int("DATABASE_LOCK_TIMEOUT_SECONDS", default=5)
 if database["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE takes the write lock when a transaction begins, so that no reader has to be upgraded (and
     # refused) later; recursive_triggers makes REPLACE fire the DELETE triggers; trusted_schema lets the
     # recording triggers call the function that names the open journal entry.
     database.setdefault("OPTIONS", {}).update(
         transaction_mode="IMMEDIATE",
-        timeout=20,
+        timeout=lock_timeout_seconds,
         init_command=(
             "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA recursive_triggers=ON;PRAGMA trusted_schema=ON"
         ),
     )
 else:
-    # Nobody waits longer for a lock than a caller would: the answer is then 503 (or 409), and nothing was changed.
-    lock_timeout_milliseconds = 1000 * env.int("DATABASE_LOCK_TIMEOUT_SECONDS", default=5)
     # Compiling a statement to machine code takes longer than any statement of ours gains by it.
-    database.setdefault("OPTIONS", {})["options"] = f"-c lock_timeout={lock_timeout_milliseconds} -c jit=off"
+    database.setdefault("OPTIONS", {})["options"] = f"-c lock_timeout={1000 * lock_timeout_seconds} -c jit=off"
     # The server keeps each statement parsed and planned. Off behind a pool of transactions that cannot follow that.
     if env.bool("DATABASE_PREPARED_STATEMENTS", default=True):
         database["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 1}

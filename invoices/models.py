@@ -81,7 +81,8 @@ class Invoice(Recorded):
         FrozenSince("cancelled_at", ("issued_at",), message="a cancelled document stays cancelled"),
         OnlyRises("entry_count", message="entries are never taken back"),
     )
-    api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber"}
+    api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber", "buyer": "customer"}
+    internal_fields: ClassVar[frozenset[str]] = frozenset({"credited", "entry_count"})
 
     # Both have indexes below that begin with them.
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices", db_index=False)

@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.api.downloads import TABLE_FORMATS, table_replies, table_reply
 from core.api.fields import MoneyField, TextField
+from core.api.renderers import JSON_TYPE, TABLE_RENDERERS
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet, read_id, refuse_parameter
 from core.money import minor_units
@@ -18,6 +21,7 @@ from parties.models import Company
 from parties.selectors import companies_of, company_for
 from reports.periods import EARLIEST_DAY, LATEST_DAY, common_day, day_of, days_between
 from reports.selectors import aged_receivables, outstanding, revenue, vat
+from reports.tables import AGING, OUTSTANDING, REVENUE, VAT, Layout, table_of
 
 
 class DayField(serializers.DateField):
@@ -44,10 +48,11 @@ class ReportFilterSerializer(CamelCaseSerializer):
     company_id = serializers.IntegerField(required=False, help_text="All of your companies where absent.")
     currency = TextField(max_length=3, required=False, help_text="ISO 4217; all currencies where absent.")
     format = serializers.ChoiceField(
-        [("json", "json")],
+        [(name, name) for name in TABLE_FORMATS],
         required=False,
-        help_text="Other formats are not available yet.",
-        error_messages={"invalid_choice": "Reports come as json; other formats are not available yet."},
+        help_text="csv and xlsx are files to save, one table with a row for each part and each total. By default what "
+        "Accept asks for, or else json.",
+        error_messages={"invalid_choice": f"Reports come as {', '.join(TABLE_FORMATS)}."},
     )
 
     def validate_currency(self, value: str) -> str:
@@ -213,6 +218,7 @@ Selector = Callable[..., Sequence[Any]]
 class ReportViewSet(ScopedViewSet):
     """What the books of your companies add up to."""
 
+    renderer_classes = TABLE_RENDERERS
     required_permissions = dict.fromkeys(("revenue", "outstanding", "vat", "aging"), "invoices.view_invoice")
     filter_serializers = {
         "revenue": PeriodFilterSerializer,
@@ -225,40 +231,45 @@ class ReportViewSet(ScopedViewSet):
         operation_id="reportRevenue",
         tags=["reports"],
         parameters=[PeriodFilterSerializer],
-        responses=RevenueReportSerializer,
+        responses=table_replies(RevenueReportSerializer),
     )
-    def revenue(self, request: Request) -> Response:
+    def revenue(self, request: Request) -> HttpResponseBase:
         """Money received, and given back, by the date on which it moved (paidAt), month by month."""
-        return self._over_days(revenue, RevenueReportSerializer)
+        return self._over_days(revenue, REVENUE, RevenueReportSerializer)
 
     @extend_schema(
-        operation_id="reportVat", tags=["reports"], parameters=[PeriodFilterSerializer], responses=VatReportSerializer
+        operation_id="reportVat",
+        tags=["reports"],
+        parameters=[PeriodFilterSerializer],
+        responses=table_replies(VatReportSerializer),
     )
-    def vat(self, request: Request) -> Response:
+    def vat(self, request: Request) -> HttpResponseBase:
         """VAT of the documents dated in the period (issueDate), issued and not cancelled."""
-        return self._over_days(vat, VatReportSerializer)
+        return self._over_days(vat, VAT, VatReportSerializer)
 
     @extend_schema(
         operation_id="reportOutstanding",
         tags=["reports"],
         parameters=[DayFilterSerializer],
-        responses=OutstandingReportSerializer,
+        responses=table_replies(OutstandingReportSerializer),
     )
-    def outstanding(self, request: Request) -> Response:
+    def outstanding(self, request: Request) -> HttpResponseBase:
         """What was owed at the end of a day, and who owed most."""
-        return self._as_of(outstanding, OutstandingReportSerializer)
+        return self._as_of(outstanding, OUTSTANDING, OutstandingReportSerializer)
 
     @extend_schema(
         operation_id="reportAging",
         tags=["reports"],
         parameters=[DayFilterSerializer],
-        responses=AgingReportSerializer,
+        responses=table_replies(AgingReportSerializer),
     )
-    def aging(self, request: Request) -> Response:
+    def aging(self, request: Request) -> HttpResponseBase:
         """What was owed at the end of a day, by how long it was overdue."""
-        return self._as_of(aged_receivables, AgingReportSerializer)
+        return self._as_of(aged_receivables, AGING, AgingReportSerializer)
 
-    def _over_days(self, selector: Selector, serializer_class: type[PeriodReportSerializer]) -> Response:
+    def _over_days(
+        self, selector: Selector, layout: Layout, serializer_class: type[PeriodReportSerializer]
+    ) -> HttpResponseBase:
         companies = self._companies()
         wanted = self.filters()
         days = days_between(companies, wanted.get("first"), wanted.get("last"))
@@ -266,14 +277,31 @@ class ReportViewSet(ScopedViewSet):
             "first": wanted.get("first") or common_day(span.first for span in days),
             "last": wanted.get("last") or common_day(span.last for span in days),
         }
-        return self._reply(serializer_class, wanted, dates, selector(days, currency=wanted.get("currency")))
+        results = selector(days, currency=wanted.get("currency"))
+        return self._file(layout, wanted, dates, results) or self._reply(serializer_class, wanted, dates, results)
 
-    def _as_of(self, selector: Selector, serializer_class: type[DayReportSerializer]) -> Response:
+    def _as_of(
+        self, selector: Selector, layout: Layout, serializer_class: type[DayReportSerializer]
+    ) -> HttpResponseBase:
         companies = self._companies()
         wanted = self.filters()
         days = day_of(companies, wanted.get("as_of"))
         dates = {"as_of": wanted.get("as_of") or common_day(span.last for span in days)}
-        return self._reply(serializer_class, wanted, dates, selector(days, currency=wanted.get("currency")))
+        results = selector(days, currency=wanted.get("currency"))
+        return self._file(layout, wanted, dates, results) or self._reply(serializer_class, wanted, dates, results)
+
+    def _file(
+        self, layout: Layout, wanted: dict[str, Any], dates: dict[str, date | None], results: Sequence[Any]
+    ) -> HttpResponseBase | None:
+        """The report as a file named after it and its days, where one is asked for; ?format= decides, or else Accept.
+
+        The name has no days where they differ from company to company.
+        """
+        table_format = wanted.get("format") or self.request.accepted_renderer.format
+        if table_format == "json":
+            return None
+        days = [] if None in dates.values() else [str(day) for day in dates.values()]
+        return table_reply(table_of(layout, results), table_format, stem="-".join([layout.name, *days]))
 
     def _reply(
         self,
@@ -285,7 +313,7 @@ class ReportViewSet(ScopedViewSet):
         company_id = wanted.get("company_id")
         report = {**dates, "company_id": company_id, "currency": wanted.get("currency"), "results": results}
         context = {"is_company_named": company_id is not None}
-        return Response(serializer_class(report, context=context).data)
+        return Response(serializer_class(report, context=context).data, content_type=JSON_TYPE)
 
     def _companies(self) -> list[Company]:
         """The company that is named, or all in which the caller may read reports. Raises CompanyUnknown."""

@@ -165,7 +165,7 @@ def test_a_stale_version_says_what_differs_and_a_missing_one_is_asked_for(
     company: Company, admin: User, user: User
 ) -> None:
     client = api_client(admin)
-    client.patch(url_of(user), {"version": 1, "fullName": "Benjamin"})
+    client.patch(url_of(user), {"version": 1, "fullName": "Benjamin", "active": False})
 
     missing = client.patch(url_of(user), {"fullName": "X"})
     stale = client.patch(url_of(user), {"version": 1, "fullName": "X"})
@@ -174,7 +174,7 @@ def test_a_stale_version_says_what_differs_and_a_missing_one_is_asked_for(
 
     assert [reply.status_code for reply in (missing, stale, precondition, current)] == [428, 409, 412, 200]
     assert (stale.json()["currentVersion"], stale.json()["changedBy"]) == (2, "admin@example.test")
-    assert stale.json()["changes"] == {"fullName": ["Ben", "Benjamin"]}
+    assert stale.json()["changes"] == {"fullName": ["Ben", "Benjamin"], "active": [True, False]}
 
 
 def test_roles_given_meanwhile_are_a_conflict(company: Company, admin: User, user: User) -> None:

@@ -5,7 +5,8 @@ Errors: KeyInvalid, KeyReused, KeyBusy.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -16,6 +17,7 @@ from rest_framework.response import Response
 from core.errors import DomainError
 from core.models import IdempotencyKey
 from core.outages import Busy, outage_of
+from core.running import StillRunning, running_alone
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
@@ -53,15 +55,16 @@ class KeyBusy(DomainError):
 def once(request: Request, company_id: int, command: Callable[[], Response]) -> Response:
     """The reply of `command`, given once for the caller's key: a repeat waits for the first, and gets its reply.
 
-    The claim lives in the command's transaction, so a command that is refused gives its key back. Without a key the
-    command simply runs.
+    The claim lives in the command's transaction, so a command that is refused gives its key back. PostgreSQL lets a
+    repeat wait for the claim itself; on SQLite it could not tell it from any other writer, so there the first marks its
+    key as running. Without a key the command simply runs.
     """
     key = request.headers.get(HEADER)
     if key is None:
         return command()
     if not 1 <= len(key) <= KEY_LIMIT or not (key.isascii() and key.isprintable()):
         raise KeyInvalid
-    with transaction.atomic():
+    with _alone(request, company_id, key), transaction.atomic():
         if not _claim(request, company_id, key):
             return _replay(request, company_id, key)
         response = command()
@@ -72,6 +75,28 @@ def once(request: Request, company_id: int, command: Callable[[], Response]) -> 
             body=response.data,
         )
     return response
+
+
+def name_of(user_id: int, company_id: int, key: str) -> str:
+    """The name under which a request with the caller's key runs."""
+    return f"{user_id} {company_id} {key}"
+
+
+@contextmanager
+def _alone(request: Request, company_id: int, key: str) -> Iterator[None]:
+    """Run the block while no other request with the key runs, as far as the database does not see to that."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    user_id: Any = request.user.pk
+    database: Any = connection
+    beside = None if database.is_in_memory_db() else str(database.settings_dict["NAME"])
+    patience_seconds = database.settings_dict["OPTIONS"]["timeout"]
+    try:
+        with running_alone(name_of(user_id, company_id, key), beside=beside, patience_seconds=patience_seconds):
+            yield
+    except StillRunning as error:
+        raise KeyBusy from error
 
 
 def _rows(request: Request, company_id: int, key: str) -> QuerySet[IdempotencyKey]:

@@ -2,6 +2,10 @@
 
 from rest_framework.renderers import JSONRenderer
 
+JSON_TYPE = "application/json"
+CSV_TYPE = "text/csv"
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 
 class PdfRenderer(JSONRenderer):
     """Lets a caller ask for a PDF, whose bytes the view gives. Written here is a refusal: a problem document."""
@@ -10,5 +14,21 @@ class PdfRenderer(JSONRenderer):
     format = "pdf"
 
 
+class CsvRenderer(JSONRenderer):
+    """Lets a caller ask for CSV, which the view gives. Written here is a refusal: a problem document."""
+
+    media_type = CSV_TYPE
+    format = "csv"
+
+
+class XlsxRenderer(JSONRenderer):
+    """Lets a caller ask for a workbook, which the view gives. Written here is a refusal: a problem document."""
+
+    media_type = XLSX_TYPE
+    format = "xlsx"
+
+
 PDF_RENDERERS = (PdfRenderer, JSONRenderer)
 """For a view that answers with a PDF: it comes to those who ask for anything, or for JSON by habit, all the same."""
+TABLE_RENDERERS = (JSONRenderer, CsvRenderer, XlsxRenderer)
+"""For a view that answers with JSON, or with a table to those who accept nothing else or say ?format=."""

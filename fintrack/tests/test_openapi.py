@@ -9,8 +9,12 @@ import yaml
 from django.core.management import call_command
 from django.test import Client
 
+from accounts.models import User
 from accounts.tests.factories import api_client, make_user
+from audit.selectors import shown_names
+from invoices.models import Invoice
 from invoices.tests.factories import make_issued, make_item
+from parties.models import Company, Customer
 from parties.tests.factories import make_company
 from payments.services import apply_payment
 
@@ -103,6 +107,13 @@ def test_replies_say_that_their_fields_are_always_there():
 
     in_figures = {(name, "companyId") for name in ("Aging", "Outstanding", "Revenue", "Vat")}
     assert optional == in_figures | {("NewInvoice", "amount")}
+
+
+@pytest.mark.parametrize("model", [Company, Customer, Invoice, User])
+def test_a_conflict_names_nothing_that_the_document_does_not_show(model):
+    shown = yaml.safe_load(DOCUMENT.read_text())["components"]["schemas"][model.__name__]["properties"]
+
+    assert set(shown_names(model)) - set(shown) == set()
 
 
 @pytest.mark.django_db

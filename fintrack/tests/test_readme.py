@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from openpyxl import load_workbook
 
 from core.testing.tools import required_program
 from fintrack.demo import make_demo
@@ -73,7 +74,7 @@ def executed(transactional_db: None, live_server: Any, settings: Any, tmp_path: 
 
 
 def test_the_examples_do_what_the_text_says(executed: list[Block], tmp_path: Path) -> None:
-    sign_in, quick, whole, paid, repeated, refused, rehearsed, given_back, lists, page, audit = executed
+    sign_in, quick, whole, paid, repeated, refused, rehearsed, given_back, lists, workbook, page, audit = executed
 
     assert sign_in.statuses == (200,)
     assert (quick.statuses, quick.replies[0]["status"]) == ((201,), "Draft")
@@ -90,6 +91,8 @@ def test_the_examples_do_what_the_text_says(executed: list[Block], tmp_path: Pat
     assert given_back.statuses == (200, 201, 201)
     assert given_back.replies[0]["outstanding"] == "220.00"
     assert_lists_are_pages(lists)
+    assert workbook.statuses == (200,)
+    assert {row[2] for row in load_workbook(tmp_path / "aging.xlsx")["aging"].values} >= {"currency", "ZAR"}
     assert page.statuses == (200,)
     assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF-")
     assert audit.statuses == (403, 200, 200)

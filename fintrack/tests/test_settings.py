@@ -116,6 +116,21 @@ def test_development_needs_nothing():
     assert found["DATABASES"]["default"]["NAME"] == str(settings.BASE_DIR / "db.sqlite3")
 
 
+@pytest.mark.parametrize(
+    ("url", "option", "by_default", "given"),
+    [
+        ("sqlite:///books.sqlite3", "timeout", 5, 2),
+        ("postgres://u:p@h:5432/n", "options", "-c lock_timeout=5000", "-c lock_timeout=2000"),
+    ],
+)
+def test_a_lock_is_waited_for_equally_long_on_both_databases(url, option, by_default, given):
+    def waits(**environment):
+        return values(DEBUG="on", DATABASE_URL=url, **environment)["DATABASES"]["default"]["OPTIONS"][option]
+
+    assert waits() == by_default
+    assert waits(DATABASE_LOCK_TIMEOUT_SECONDS="2") == given
+
+
 def test_blanks_in_lists_do_not_matter():
     found = values(
         **GOOD

@@ -139,8 +139,11 @@ def test_a_stale_version_is_a_409_and_books_nothing(client, company):
 
     problem = reply.json()
     assert (reply.status_code, problem["code"], problem["currentVersion"]) == (409, "stale_version", 3)
-    assert problem["changes"]["paid"] == ["0.00", "1.00"]
-    assert problem["changes"]["status"] == ["Issued", "PartiallyPaid"]
+    assert problem["changes"] == {
+        "status": ["Issued", "PartiallyPaid"],
+        "paid": ["0.00", "1.00"],
+        "outstanding": ["115.00", "114.00"],
+    }
     assert Payment.objects.count() == 1
 
 

@@ -177,12 +177,13 @@ def test_what_cannot_be_understood_is_refused_with_a_code(client, report, parame
 
 
 @pytest.mark.parametrize("report", REPORTS)
-def test_other_formats_are_refused_by_name(client, report):
-    reply = client.get(f"/api/reports/{report}", {"format": "csv"})
+@pytest.mark.parametrize("unknown", ["pdf", "CSV", "", "api", "xls"])
+def test_other_formats_are_refused_by_name(client, report, unknown):
+    reply = client.get(f"/api/reports/{report}", {"format": unknown})
 
-    assert reply.status_code == 400
+    assert (reply.status_code, reply["Content-Type"]) == (400, "application/problem+json")
     assert reply.json()["errors"][0]["field"] == "format"
-    assert "json" in reply.json()["detail"]
+    assert "json, csv, xlsx" in reply.json()["detail"]
     assert read(client, report, format="json")["results"] == []
 
 

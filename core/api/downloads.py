@@ -1,0 +1,31 @@
+"""Replies that carry a table to save."""
+
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from rest_framework.serializers import Serializer
+
+from core.api.renderers import CSV_TYPE, JSON_TYPE, XLSX_TYPE
+from core.spreadsheets import Table, csv_chunks, xlsx_chunks
+
+TABLE_FORMATS = ("json", "csv", "xlsx")
+
+
+def table_reply(table: Table, table_format: str, *, stem: str) -> StreamingHttpResponse:
+    """The table as a file to save, `stem`.csv or `stem`.xlsx (letters, digits and hyphens). Raises SheetFull."""
+    is_workbook = table_format == "xlsx"
+    return StreamingHttpResponse(
+        xlsx_chunks(table) if is_workbook else csv_chunks(table),
+        content_type=XLSX_TYPE if is_workbook else f"{CSV_TYPE}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{stem}.{table_format}"'},
+    )
+
+
+def table_replies(serializer_class: type[Serializer]) -> dict[tuple[int, str], Any]:
+    """What the OpenAPI document says of a reply that may also be a file."""
+    return {
+        (200, JSON_TYPE): serializer_class,
+        (200, CSV_TYPE): OpenApiTypes.STR,
+        (200, XLSX_TYPE): OpenApiTypes.BINARY,
+    }
