@@ -1,30 +1,40 @@
-"""What a page of a list costs, for each filter and each order, on the books that `large_books.py` made.
+"""What lists, the audit feed and reports cost on small and on large books that `large_books.py` made.
 
-Prints for each query the time of the request in process (the median of several, milliseconds), the CPU of the program,
-and the statement's time in PostgreSQL; `--plans` prints PostgreSQL's plans instead, which are kept in list_plans.txt.
+Both books are measured in one run, each in a process of its own, beside a bare DRF view, a view that asks the database
+for SELECT 1 as a signed-in user, and one invoice by its id. Times are the least of several, through the whole stack in
+process, in milliseconds; ratios are compared with the goals. Ends with status 1 where one is missed.
 
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/books python benchmarks/lists.py
+    python benchmarks/lists.py --small postgres://…/small_books --large postgres://…/large_books [--json]
+
+`--plans` prints nothing if PostgreSQL finds every page of the lists on the large books by the nodes and indexes that
+plans.txt holds, and else the differences, with status 1; `--plans --refresh` writes that file, to be reviewed.
 """
 
 import argparse
+import difflib
 import json
 import os
-import statistics
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 
 from large_books import EMAIL
 
+PLANS = HERE / "plans.txt"
 ORDERINGS = ("createdAt", "issueDate", "dueDate", "total", "outstanding", "number", "customerName")
-QUERIES = {
+INVOICES = {
     "first page": "",
     "a page deep inside": "deep",
     **{f"by {sign}{name}": f"ordering={sign}{name}" for name in ORDERINGS for sign in ("-", "")},
     "deep by total": "deep&ordering=total",
+    "deep by customer": "deep&ordering=customerName",
     "drafts": "status=Draft",
     "issued": "status=Issued",
     "paid": "status=Paid",
@@ -32,72 +42,63 @@ QUERIES = {
     "of a customer with few": "customerId=77",
     "in a currency": "currency=ZAR",
     "in a currency of none": "currency=EUR",
+    "of an external id": "externalId=none",
     "overdue": "overdue=true",
     "not overdue": "overdue=false",
     "issued in a month": "issueDateFrom=2023-03-01&issueDateTo=2023-03-31",
     "due in a month": "dueDateFrom=2023-03-01&dueDateTo=2023-03-31",
+    "issued since": "issueDateFrom=2025-06-01",
     "of an amount": "totalMin=1000&totalMax=1001",
+}
+SEARCHES = {
     "search a number": "search=INV-2023-000777",
     "search a part of a number": "search=000777",
     "search a customer": "search=customer%209e37",
     "search a reference": "search=pay-777777",
+    "search what most have": "search=customer",
     "search for nothing": "search=zzzzzz",
 }
+FEED = {
+    "feed": "",
+    "feed of invoices": "entityType=Invoice",
+    "feed of customers": "entityType=Customer",
+    "feed of one invoice": "entityType=Invoice&entityId=777",
+    "feed of an id": "entityId=777",
+    "feed of a person": f"performedBy={EMAIL}",
+    "feed of nobody": "performedBy=nobody@example.test",
+    "feed of creations": "action=Created",
+    "feed of deletions": "action=Deleted",
+    "feed of events": "action=Event",
+    "feed of a command": "command=invoice.cancelled",
+    "feed of a rare command": "command=company.created",
+    "feed of no command": "command=nonsense",
+    "feed of a request": "requestId=none",
+    "feed of a month": "from=2023-03-01&to=2023-03-31",
+    "feed of no days": "from=2010-01-01&to=2010-02-01",
+    "feed of a company": "companyId=1",
+}
+REPORTS = {
+    "outstanding": "outstanding",
+    "outstanding, a month ago": "outstanding?asOf=2025-12-31",
+    "outstanding, years ago": "outstanding?asOf=2024-06-30",
+    "aging": "aging",
+    "aging, a month ago": "aging?asOf=2025-12-31",
+    "revenue of a month": "revenue?from=2024-03-01&to=2024-03-31",
+    "revenue of all years": "revenue?from=2000-01-01&to=2030-01-01",
+    "vat of a month": "vat?from=2024-03-01&to=2024-03-31",
+    "vat of all years": "vat?from=2000-01-01&to=2030-01-01",
+}
+REFERENCES = {
+    "bare DRF view": "/bare",
+    "SELECT 1, signed in": "/select-1",
+    "one invoice by its id": "/api/invoices/777",
+}
+MOST_CPU_OF_BARE, MOST_GROWTH, MOST_GROWTH_OF_FEED, MOST_OF_ONE_INVOICE, MOST_OF_SELECT_1 = 6, 1.3, 1.5, 2, 50
+PAGES_TO_THE_DEEP = 50
 
 
-def measured(client: Any, path: str, rounds: int) -> dict[str, float]:
-    """Milliseconds of a request: its own, the program's CPU, and PostgreSQL's."""
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
-    client.get(path)
-    times, processor = [], []
-    for _ in range(rounds):
-        started, used = time.perf_counter(), time.process_time()
-        reply = client.get(path)
-        times.append((time.perf_counter() - started) * 1000)
-        processor.append((time.process_time() - used) * 1000)
-        assert reply.status_code == 200, reply.content
-    with CaptureQueriesContext(connection) as statements:
-        client.get(path)
-    in_database = sum(float(statement["time"]) for statement in statements) * 1000
-    return {
-        "milliseconds": round(statistics.median(times), 1),
-        "cpu": round(statistics.median(processor), 1),
-        "database": round(in_database, 1),
-    }
-
-
-def path_of(client: Any, query: str) -> str:
-    """The address of the page; a deep one is a hundred pages on, and its cost should not show that."""
-    if "deep" not in query:
-        return f"/api/invoices?{query}"
-    path = "/api/invoices?pageSize=200&" + query.partition("&")[2]
-    for _ in range(100):
-        path = client.get(path).json()["next"] or path
-    return path.replace("pageSize=200", "pageSize=50")
-
-
-def plan(client: Any, path: str) -> list[str]:
-    """How PostgreSQL finds the rows of the page."""
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
-    with CaptureQueriesContext(connection) as statements:
-        client.get(path)
-    [statement] = [one["sql"] for one in statements if 'FROM "invoices_invoice"' in one["sql"]]
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (COSTS OFF) {statement}")
-        return [row[0] for row in cursor.fetchall()]
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--plans", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+def start() -> Any:
+    """A client of the books' Admin, with two views of no business beside the program's own."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fintrack.settings")
     os.environ.setdefault("DEBUG", "on")
     os.environ.setdefault("ALLOWED_HOSTS", "testserver")
@@ -111,17 +112,188 @@ def main() -> None:
     from accounts.models import User
 
     settings.DEBUG = False
+    settings.ROOT_URLCONF = "urls_of_the_benchmark"
+    sys.modules[settings.ROOT_URLCONF] = urls()
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(User.objects.get(email=EMAIL))}")
-    for name, query in QUERIES.items():
+    return client
+
+
+def urls() -> ModuleType:
+    """The program's URLs, and those of the two views."""
+    from django.db import connection
+    from django.urls import path
+    from rest_framework.permissions import AllowAny, IsAuthenticated
+    from rest_framework.request import Request
+    from rest_framework.response import Response
+    from rest_framework.views import APIView
+
+    from fintrack.urls import urlpatterns
+
+    class Bare(APIView):
+        """No sign-in, no database."""
+
+        authentication_classes: tuple[Any, ...] = ()
+        permission_classes = (AllowAny,)
+
+        def get(self, request: Request) -> Response:
+            return Response({"results": []})
+
+    class SelectOne(APIView):
+        """The sign-in, and the least statement."""
+
+        permission_classes = (IsAuthenticated,)
+
+        def get(self, request: Request) -> Response:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                return Response({"results": cursor.fetchall()})
+
+    module = ModuleType("urls_of_the_benchmark")
+    vars(module)["urlpatterns"] = [
+        path("bare", Bare.as_view()),
+        path("select-1", SelectOne.as_view()),
+        *urlpatterns,
+    ]
+    return module
+
+
+def paths(client: Any) -> Iterator[tuple[str, str]]:
+    """Every question by its name."""
+    yield from REFERENCES.items()
+    for name, query in (INVOICES | SEARCHES).items():
+        yield name, path_of(client, query)
+    for name, query in FEED.items():
+        yield name, f"/api/audit?{query}"
+    for name, query in REPORTS.items():
+        yield name, f"/api/reports/{query}"
+
+
+def path_of(client: Any, query: str) -> str:
+    """The address of the page; a deep one is many pages on, and its cost should not show that."""
+    if "deep" not in query:
+        return f"/api/invoices?{query}"
+    path = "/api/invoices?pageSize=200&" + query.partition("&")[2]
+    for _ in range(PAGES_TO_THE_DEEP):
+        path = client.get(path).json()["next"] or path
+    return path.replace("pageSize=200", "pageSize=50")
+
+
+def measured(client: Any, path: str, rounds: int) -> dict[str, float]:
+    """The least milliseconds of a request, and of the program's CPU in it."""
+    client.get(path)
+    times, processor = [], []
+    for _ in range(rounds):
+        started, used = time.perf_counter(), time.process_time()
+        reply = client.get(path)
+        times.append((time.perf_counter() - started) * 1000)
+        processor.append((time.process_time() - used) * 1000)
+        assert reply.status_code == 200, reply.content
+    return {"milliseconds": round(min(times), 2), "cpu": round(min(processor), 2)}
+
+
+def measured_books(url: str, rounds: int) -> dict[str, dict[str, float]]:
+    """The figures of one database, measured in a process of its own."""
+    command = [sys.executable, __file__, "--rounds", str(rounds), "--one"]
+    environment = os.environ | {"DATABASE_URL": url}
+    reply = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)  # this very file
+    figures: dict[str, dict[str, float]] = json.loads(reply.stdout)
+    return figures
+
+
+def compared(small: dict[str, Any], large: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each question with the figures of both books, its ratios, and those of them that miss their goals."""
+    bare, select_one, one_invoice = (large[name] for name in REFERENCES)
+    for name, figures in large.items():
+        growth = figures["milliseconds"] / small[name]["milliseconds"]
+        of_select_one = figures["milliseconds"] / select_one["milliseconds"]
+        ratios: dict[str, tuple[float, float]] = {}
+        if name in INVOICES | SEARCHES:
+            ratios["cpu of a bare view"] = (figures["cpu"] / bare["cpu"], MOST_CPU_OF_BARE)
+            ratios["growth"] = (growth, MOST_GROWTH)
+        if name in SEARCHES:
+            ratios["of one invoice"] = (figures["milliseconds"] / one_invoice["milliseconds"], MOST_OF_ONE_INVOICE)
+        if name in FEED:
+            ratios["growth"] = (growth, MOST_GROWTH_OF_FEED)
+        if name in REPORTS:
+            ratios["of SELECT 1"] = (of_select_one, MOST_OF_SELECT_1)
+        yield {
+            "question": name,
+            "small": small[name],
+            "large": figures,
+            "ratios": {ratio: round(value, 2) for ratio, (value, _) in ratios.items()},
+            "missed": [ratio for ratio, (value, goal) in ratios.items() if value > goal],
+        }
+
+
+def plans(client: Any) -> str:
+    """How PostgreSQL finds each page of the lists: the nodes of its plans and their indexes, without figures."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    lines = []
+    for name, query in (INVOICES | SEARCHES).items():
         path = path_of(client, query)
-        if options.plans:
-            print("\n".join([f"## {name}", *plan(client, path), ""]))
-            continue
-        result = measured(client, path, options.rounds)
-        figures = "".join(f"{value:>12} {unit}" for unit, value in result.items())
-        print(json.dumps({"query": name, **result}) if options.json else f"{name:26}{figures}", flush=True)
+        with CaptureQueriesContext(connection) as statements:
+            client.get(path)
+        [statement] = [one["sql"] for one in statements if 'FROM "invoices_invoice"' in one["sql"]]
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (COSTS OFF, FORMAT JSON) {statement}")
+            [(explained,)] = cursor.fetchall()
+        lines += [f"## {name}", *nodes(explained[0]["Plan"]), ""]
+    return "\n".join(lines)
+
+
+def nodes(plan: dict[str, Any], depth: int = 0) -> Iterator[str]:
+    """The nodes of a plan, the inner ones indented."""
+    what = (plan["Node Type"], plan.get("Index Name"), plan.get("Relation Name"))
+    yield "  " * depth + " ".join(filter(None, what))
+    for inner in plan.get("Plans", []):
+        yield from nodes(inner, depth + 1)
+
+
+def check_plans(found: str, *, refresh: bool) -> int:
+    """0 if the plans are those of the file (or became them), else 1 after printing what differs."""
+    if refresh:
+        PLANS.write_text(found)
+        return 0
+    differences = list(difflib.unified_diff(PLANS.read_text().splitlines(), found.splitlines(), "reviewed", "now"))
+    print("\n".join(differences), end="\n" if differences else "")
+    return int(bool(differences))
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """A row for people."""
+    figures = [row["small"]["milliseconds"], row["large"]["milliseconds"], row["large"]["cpu"]]
+    ratios = "  ".join(f"{name} {value}{' MISSED' * (name in row['missed'])}" for name, value in row["ratios"].items())
+    return f"{row['question']:26}" + "".join(f"{figure:10}" for figure in figures) + f"  {ratios}"
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", help="URL of books of 10,000 invoices")
+    parser.add_argument("--large", help="URL of books of 1,000,000 invoices")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument("--plans", action="store_true", help="compare the plans on the large books with plans.txt")
+    parser.add_argument("--refresh", action="store_true", help="write plans.txt")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        client = start()
+        print(json.dumps({name: measured(client, path, options.rounds) for name, path in paths(client)}))
+        return 0
+    if options.plans:
+        os.environ["DATABASE_URL"] = options.large
+        return check_plans(plans(start()), refresh=options.refresh)
+    rows = list(compared(measured_books(options.small, options.rounds), measured_books(options.large, options.rounds)))
+    if not options.json:
+        print(f"{'milliseconds':26}{'small':>10}{'large':>10}{'its CPU':>10}")
+    for row in rows:
+        print(json.dumps(row) if options.json else line_of(row))
+    return int(any(row["missed"] for row in rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,12 +1,16 @@
 """An auditor answers "who changed this, when, from what to what" in one call."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
+from django.utils import timezone
 
 from accounts.tests.factories import add_role, api_client, make_user
+from audit.actors import SYSTEM
 from audit.models import Change
-from invoices.tests.factories import make_draft, make_issued
+from invoices.services import set_next_number
+from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.services import update_customer
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment
@@ -95,6 +99,43 @@ def test_pages_run_through_the_whole_feed_and_back(auditor, company):
     assert auditor.get(back).json()["results"] == pages[-2]
     ids = [(row["entityType"], row["entityId"], row["version"]) for row in whole]
     assert len(ids) == len(set(ids)) >= 24
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"command": "invoice.created"},
+        {"performedBy": "SYSTEM"},
+        {"from": "2000-01-01"},
+        {"from": "TODAY", "to": "TODAY"},
+        {"command": "invoice.issued", "entityType": "Invoice"},
+        {"action": "Updated"},
+    ],
+)
+def test_pages_of_what_is_asked_for_run_to_the_end_and_back(auditor, company, asked):
+    # given: entries with more rows than a page, entries without any, and entries elsewhere in between
+    for year in range(2030, 2036):
+        make_issued(company, *[make_item("1")] * 5)
+        set_next_number(actor=SYSTEM, company=company, year=year, next_value=7)
+        make_draft(make_company())
+    asked = {name: value.replace("TODAY", f"{timezone.now():%Y-%m-%d}") for name, value in asked.items()}
+    whole = feed(auditor, pageSize=200, **asked)
+
+    pages, url = [], f"/api/audit?{urlencode({'pageSize': 4, **asked})}"
+    while url:
+        page = auditor.get(url).json()
+        pages.append(page["results"])
+        url, back = page["next"], page["previous"]
+    backwards = []
+    while back:
+        page = auditor.get(back).json()
+        backwards.append(page["results"])
+        back = page["previous"]
+
+    assert [row for page in pages for row in page] == whole
+    assert [row for page in backwards[::-1] for row in page] == whole[: -len(pages[-1])]
+    assert len(whole) > 4
 
 
 def test_what_happened_in_another_company_is_not_there(auditor, company):

@@ -2,14 +2,16 @@
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import ProgrammingError, connection
 
 from audit.actors import SYSTEM
 from audit.books import faults
 from audit.triggers import trigger_differences
+from core.indexes import ExtensionRefused, require_extension
 from invoices.models import Invoice
 from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft, make_issued
+from parties.services import update_customer
 from parties.tests.factories import make_company
 from payments.services import apply_payment
 
@@ -29,6 +31,65 @@ def make_documents():
     cancel_invoice(actor=SYSTEM, invoice_id=make_issued(company).pk)
     cancel_invoice(actor=SYSTEM, invoice_id=make_draft(company).pk)
     return company
+
+
+def indexes_of(table):
+    """The names of its indexes that the database would use."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = %s", [table])
+        else:
+            cursor.execute(
+                "SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
+                "WHERE indrelid = %s::regclass AND indisvalid",
+                [table],
+            )
+        return {name for (name,) in cursor.fetchall()}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_drafts_of_customers_renamed_long_ago_show_their_present_names():
+    draft = make_draft(make_company())
+    update_customer(actor=SYSTEM, customer_id=draft.customer_id, name="Zeta")
+    Invoice.objects.update(present_customer_name=None, search_text="as it was")
+    assert len(list(faults())) == 1
+
+    call_command("migrate", "invoices", "0004", verbosity=0)
+    call_command("migrate", verbosity=0)
+
+    assert Invoice.objects.get().buyer_name == "Zeta"
+    assert (list(faults()), trigger_differences(connection)) == ([], [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_indexes_come_and_go_with_their_migrations_and_a_half_built_one_is_built_again():
+    before = indexes_of("invoices_invoice")
+    assert {"invoice_company_customer_name", "invoice_issue_days"} <= before
+    assert ("invoice_search" in before) == (connection.vendor == "postgresql")
+
+    call_command("migrate", "invoices", "0006", verbosity=0)
+    assert not {"invoice_company_customer_name", "invoice_issue_days", "invoice_search"} & indexes_of(
+        "invoices_invoice"
+    )
+    with connection.cursor() as cursor:  # what an interrupted build leaves, if nothing worse
+        if connection.vendor == "postgresql":
+            cursor.execute("CREATE INDEX invoice_search ON invoices_invoice (id)")
+            cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'invoice_search'::regclass")
+    call_command("migrate", verbosity=0)
+
+    assert indexes_of("invoices_invoice") == before
+
+
+def test_who_may_not_create_the_extension_is_told_what_to_do():
+    class Refusing:
+        def quote_name(self, name):
+            return name
+
+        def execute(self, statement):
+            raise ProgrammingError("permission denied to create extension")
+
+    with pytest.raises(ExtensionRefused, match="CREATE EXTENSION pg_trgm"):
+        require_extension(Refusing(), "pg_trgm")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -87,6 +87,16 @@ def test_any_part_of_a_word_is_found_and_no_sign_stands_for_others(client, compa
         assert [row[key] for row in rows] == names
 
 
+def test_a_number_is_found_as_a_whole_though_another_shares_its_last_part(client, company):
+    issued = make_issued(company, customer=make_customer(company, name="Acme 47112"))
+    apply_payment(actor=SYSTEM, invoice_id=issued.pk, amount="1", reference="A1B2-47113")
+
+    for part in (issued.number, issued.number[4:], "2-47113", "acme 47112", "a1b2"):
+        assert found(client, search=part) == [issued.pk]
+    for part in (f"inv-1999-{issued.number[-6:]}", "b2-47112", "acme  47112", "47112 acme"):
+        assert found(client, search=part) == []
+
+
 def test_what_is_written_between_the_parts_is_found_nowhere(client, company):
     issued = make_issued(company, customer=make_customer(company, name="Acme"))
 
