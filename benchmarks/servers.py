@@ -11,6 +11,7 @@ found outside of the environment:
 import argparse
 import importlib.util
 import os
+import random
 import secrets
 import statistics
 import sys
@@ -54,19 +55,25 @@ def commands(application: str, port: int) -> dict[str, list[str]]:
     return found
 
 
-def plans(count: int) -> dict[str, tuple[str, list[Call], int]]:
-    """For each operation: the application it is for, its requests, and the status of the replies."""
-    payments = [
-        Call("POST", f"/api/invoices/{invoice}/payments", {"amount": "0.01"}, secrets.token_hex(16))
-        for invoice in (PAYABLE[number % len(PAYABLE)] for number in range(count))
-    ]
-    reads = [Call("GET", f"/api/invoices/{number % INVOICES + 1}") for number in range(count)]
-    return {
-        "bare DRF view": ("bare:drf", [Call("GET", "/drf")] * (4 * count), 200),
-        "SELECT 1": (FULL_STACK, [Call("GET", "/select-1")] * (2 * count), 200),
-        "read one invoice": (FULL_STACK, reads, 200),
-        "pay": (FULL_STACK, payments, 201),
-    }
+OPERATIONS = {
+    "bare DRF view": ("bare:drf", 4, 200),
+    "SELECT 1": (FULL_STACK, 2, 200),
+    "read one invoice": (FULL_STACK, 1, 200),
+    "pay": (FULL_STACK, 1, 201),
+}
+"""Operation -> the application it is for, how often it is done where others are done once, the status of its replies."""
+
+
+def calls(operation: str, count: int) -> list[Call]:
+    """New requests: a payment bears a key of its own, for a repeated one would only be looked up."""
+    if operation == "pay":
+        return [
+            Call("POST", f"/api/invoices/{invoice}/payments", {"amount": "0.01"}, secrets.token_hex(16))
+            for invoice in random.sample(PAYABLE, count)
+        ]
+    if operation == "read one invoice":
+        return [Call("GET", f"/api/invoices/{invoice}") for invoice in random.sample(range(1, INVOICES), count)]
+    return [Call("GET", "/drf" if operation.startswith("bare") else "/select-1")] * count
 
 
 def compare(environment: Mapping[str, str], rounds: int, count: int) -> list[dict[str, Rows]]:
@@ -84,9 +91,11 @@ def compare(environment: Mapping[str, str], rounds: int, count: int) -> list[dic
                 running[name, application] = stack.enter_context(served(command, port, probed, signed_in=own))
         results = []
         for number in range(rounds + 1):
-            result: dict[str, Rows] = {}
-            for operation, (application, calls, expected) in plans(count if number else count // 4).items():
-                result[operation] = {name: load(running[name, application], calls, expected=expected) for name in names}
+            result: dict[str, Rows] = {operation: {} for operation in OPERATIONS}
+            for operation, (application, times, expected) in OPERATIONS.items():
+                for name in names[number % len(names) :] + names[: number % len(names)]:
+                    plan = calls(operation, times * (count if number else count // 4))
+                    result[operation][name] = load(running[name, application], plan, expected=expected)
             results.append(result)
         memory = {name: running[name, FULL_STACK].memory_mb() for name in names}
     for rows in results:
