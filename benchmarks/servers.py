@@ -61,7 +61,7 @@ OPERATIONS = {
     "read one invoice": (FULL_STACK, 1, 200),
     "pay": (FULL_STACK, 1, 201),
 }
-"""Operation -> the application it is for, how often it is done where others are done once, the status of its replies."""
+"""Operation -> the application it is for, how many are done where others are done once, the status of its replies."""
 
 
 def calls(operation: str, count: int) -> list[Call]:
@@ -91,7 +91,7 @@ def compare(environment: Mapping[str, str], rounds: int, count: int) -> list[dic
                 running[name, application] = stack.enter_context(served(command, port, probed, signed_in=own))
         results = []
         for number in range(rounds + 1):
-            result: dict[str, Rows] = {operation: {} for operation in OPERATIONS}
+            result: dict[str, Rows] = {operation: {name: {} for name in names} for operation in OPERATIONS}
             for operation, (application, times, expected) in OPERATIONS.items():
                 for name in names[number % len(names) :] + names[: number % len(names)]:
                     plan = calls(operation, times * (count if number else count // 4))
