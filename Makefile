@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 DATABASE_URL ?=
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
@@ -100,8 +101,10 @@ mutation: .venv/.development ## change the rules of money, rights and record lin
 	$(BIN)/python -m mutmut run --max-children 2
 	$(BIN)/python -m mutmut results
 
-bench: .venv/.development ## measure what recording costs
-	$(BIN)/python benchmarks/recording_cost.py
+bench: .venv/.development ## run the benchmarks in some minutes and list the goals (FULL=yes: 1,000,000 invoices; docs/performance.md)
+	@case "$(DATABASE_URL)" in postgres*) ;; *) \
+		echo "Set DATABASE_URL, for example to postgres://postgres@127.0.0.1:5432/postgres"; exit 1 ;; esac
+	DATABASE_URL=$(DATABASE_URL) $(BIN)/python benchmarks/goals.py $(if $(FULL),--full) $(BENCH_ARGS)
 
 format: .venv/.development ## format the code and fix what can be fixed by rule
 	$(BIN)/ruff format .
