@@ -1,6 +1,7 @@
 """The journal (`Change`), and the base of every table whose changes are recorded (`Recorded`)."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 from django.apps import apps
@@ -148,6 +149,7 @@ def recorded_models() -> list[type[Recorded]]:
     return [model for model in apps.get_models() if issubclass(model, Recorded) and not model._meta.proxy]
 
 
+@cache
 def history_model(model: type[Recorded]) -> Any:
-    """The model of the history table of `model`."""
+    """The model of the history table of `model`, for which simple-history makes a manager anew each time it is asked."""
     return model.history.model  # type: ignore[attr-defined]  # each recorded model has one

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
@@ -46,22 +47,21 @@ def public_values(model: type[Recorded], row: Any) -> dict[str, Any]:
     """
     currency = getattr(row, "currency", None)
     return {
-        _public_name(model, field): _public_value(field, getattr(row, field.attname), currency)
-        for field in _reported_fields(model)
+        name: _public_value(field, getattr(row, field.attname), currency)
+        for name, field in _reported_fields(model).items()
     }
 
 
 def shown_names(model: type[Recorded]) -> list[str]:
     """The names of `public_values` that the API shows of a row of `model`; the others only auditors see."""
-    return [_public_name(model, field) for field in _reported_fields(model) if field.name not in model.internal_fields]
+    return [name for name, field in _reported_fields(model).items() if field.name not in model.internal_fields]
 
 
-def _reported_fields(model: type[Recorded]) -> list[Any]:
-    return [field for field in history_model(model).tracked_fields if field.name not in UNREPORTED_FIELDS]
-
-
-def _public_name(model: type[Recorded], field: Any) -> str:
-    return model.api_names.get(field.name) or camel_case(field.attname)
+@cache
+def _reported_fields(model: type[Recorded]) -> dict[str, Any]:
+    """The fields of the model's history that are reported, by the names that the API has for them."""
+    fields = [field for field in history_model(model).tracked_fields if field.name not in UNREPORTED_FIELDS]
+    return {model.api_names.get(field.name) or camel_case(field.attname): field for field in fields}
 
 
 def _public_value(field: Any, value: Any, currency: str | None) -> Any:
