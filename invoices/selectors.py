@@ -24,26 +24,6 @@ RARE_WORD = re.compile(r"(?=.*\d)(?!\d{1,4}$).{4,}")
 """With a digit, and no year: a number's or a reference's own part."""
 
 
-ROW_COLUMNS = (
-    "company__time_zone",
-    "customer_id",
-    "customer_name",
-    "present_customer_name",
-    "number",
-    "status",
-    "currency",
-    "total",
-    "paid",
-    "credited",
-    "issue_date",
-    "due_date",
-    "created_at",
-    "issued_at",
-    "cancelled_at",
-    "version",
-)
-
-
 def invoice_rows() -> QuerySet[Invoice]:
     """All invoices, with what a list row shows.
 
@@ -56,11 +36,6 @@ def invoice_rows() -> QuerySet[Invoice]:
 def invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
     """The invoices of the user's companies, as `invoice_rows` has them."""
     return visible_to(user, invoice_rows())
-
-
-def listed_invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
-    """The invoices of the user's companies, with the columns of a list row and no others."""
-    return invoices_of(user).only(*ROW_COLUMNS)
 
 
 _REFERENCE = Prepared(lambda: Invoice.objects.filter(pk=Slot("id")).only("id", "company_id"))

@@ -155,12 +155,16 @@ def mentions(operation: Any) -> set[str]:
     return words & recorded
 
 
+WRITES_NOTHING_ON_RECORD = {"invoices.0006_present_names_of_drafts"}
+"""Writes present_customer_name and search_text, which no version keeps."""
+
+
 def test_no_data_migration_touches_a_recorded_table() -> None:
     # refused on PostgreSQL, silently unrecorded on SQLite, where the triggers are away while it migrates
     data_migrations = [
         (name, operation) for name, operation in operations() if type(operation).__name__ in ("RunPython", "RunSQL")
     ]
-    assert [(name, mentions(operation)) for name, operation in data_migrations if mentions(operation)] == []
+    assert {name for name, operation in data_migrations if mentions(operation)} == WRITES_NOTHING_ON_RECORD
 
 
 def test_control_a_data_migration_that_does_is_noticed() -> None:

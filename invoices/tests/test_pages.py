@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
 from accounts.tests.factories import add_role, api_client, make_user
+from audit.actors import SYSTEM
 from invoices import pages
+from invoices.api import InvoiceRowSerializer, listed
+from invoices.selectors import invoice_rows
+from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.models import Company
 from parties.tests.factories import make_company, make_customer
+from payments.services import apply_payment
 
 pytestmark = pytest.mark.django_db
 
@@ -70,10 +76,9 @@ def test_pages_of_several_companies_are_one_list(client: Any, companies: Sequenc
 
 
 def test_pages_of_a_superuser_hold_every_company(companies: Sequence[Company]) -> None:
-    root = make_user("Viewer", companies[0])
-    root.is_superuser = True
+    client = api_client(User.objects.create_superuser("root@example.test", "a-long-enough-password"))
 
-    rows = whole(api_client(root), "ordering=total")
+    rows = whole(client, "ordering=total")
 
     assert ({row["companyId"] for row in rows}, len(rows)) == ({company.pk for company in companies}, 15)
 
@@ -116,3 +121,15 @@ def test_spans_short_long_and_open_hold_their_days(client: Any, span: str, days:
     rows = client.get(f"/api/invoices?{span}").json()["results"]
 
     assert {row["issueDate"] for row in rows} == {day.isoformat() for day in days}
+
+
+def test_a_listed_invoice_is_what_its_serializer_says(companies: Sequence[Company]) -> None:
+    issued = make_issued(companies[1], issue_date=date(2020, 1, 1), due_date=date(2020, 2, 1))
+    apply_payment(actor=SYSTEM, invoice_id=issued.pk, amount="1")
+    cancel_invoice(actor=SYSTEM, invoice_id=make_draft(companies[2]).pk)
+
+    rows = [listed(invoice) for invoice in invoice_rows()]
+
+    assert rows == [dict(InvoiceRowSerializer(invoice).data) for invoice in invoice_rows()]
+    assert {row["status"] for row in rows} == {"Draft", "Issued", "PartiallyPaid", "Cancelled"}
+    assert {row["isOverdue"] for row in rows} == {True, False}
