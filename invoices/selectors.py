@@ -84,8 +84,9 @@ def filtered_invoices(
     """The invoices that fit all the filters given; None leaves a filter out."""
     conditions: dict[str, Any] = {
         "status": status,
-        "customer_id": customer_id,
-        "company_id": company_id,
+        # Of an id that no column holds, the lookup of the key itself says that nothing has it.
+        "customer__id": customer_id,
+        "company__id": company_id,
         "currency": currency,
         "issue_date__gte": issue_date_from,
         "issue_date__lte": issue_date_to,

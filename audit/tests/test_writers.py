@@ -37,6 +37,7 @@ ALLOWED = {
     ): "the reply of a key: no recorded row",
     ("core/admin.py", "once", "request.session.save"): "the session of the browser",
     ("core/model_fields.py", "__init__", "options.update"): "a dict",
+    ("core/spreadsheets.py", "xlsx_file", "book.save"): "a workbook",
     ("fintrack/settings.py", "", "database.setdefault('OPTIONS', {}).update"): "a dict",
     ("fintrack/settings.py", "", "database.update"): "a dict",
 }
