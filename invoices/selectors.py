@@ -69,8 +69,8 @@ def filtered_invoices(
     """The invoices that fit all the filters given; None leaves a filter out."""
     conditions: dict[str, Any] = {
         "status": status,
-        "customer_id": customer_id,
-        "company_id": company_id,
+        "customer__id": customer_id,  # by the key itself, which knows that no row has an id too great for it
+        "company__id": company_id,
         "currency": currency,
         "issue_date__gte": issue_date_from,
         "issue_date__lte": issue_date_to,
