@@ -1,8 +1,8 @@
 """What lists, the audit feed and reports cost on small and on large books that `large_books.py` made.
 
-Both books are measured in one run, in turns, each in a process of its own, beside a bare DRF view, a view that asks the database
-for SELECT 1 as a signed-in user, and one invoice by its id. Times are the least of several, through the whole stack in
-process, in milliseconds; ratios are compared with the goals. Ends with status 1 where one is missed.
+Both books are measured in one run, in turns, each in a process of its own, beside a bare DRF view, a view that asks the
+database for SELECT 1 as a signed-in user, and one invoice by its id. Times are the least of several, through the whole
+stack in process, in milliseconds; ratios are compared with the goals. Ends with status 1 where one is missed.
 
     python benchmarks/lists.py --small postgres://…/small_books --large postgres://…/large_books [--json]
 
@@ -35,6 +35,7 @@ INVOICES = {
     **{f"by {sign}{name}": f"ordering={sign}{name}" for name in ORDERINGS for sign in ("-", "")},
     "deep by total": "deep&ordering=total",
     "deep by customer": "deep&ordering=customerName",
+    "deep among equal values": "deep&ordering=outstanding",
     "drafts": "status=Draft",
     "issued": "status=Issued",
     "paid": "status=Paid",
@@ -208,7 +209,8 @@ class Books:
 
     def figures(self, name: str) -> dict[str, float]:
         """The figures of a question, measured now."""
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         print(name, file=self.process.stdin, flush=True)
         figures: dict[str, float] = json.loads(self.process.stdout.readline())
         return figures

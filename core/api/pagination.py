@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import BooleanField, Func, Model, Q, QuerySet, Value
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -39,7 +39,7 @@ class KeysetPagination(BasePagination):
         backwards = bool(cursor and cursor["back"])
         descending = self.ordering.startswith("-") != backwards
         if cursor:
-            queryset = queryset.filter(self._beyond(cursor["value"], cursor["id"], descending))
+            queryset = queryset.filter(self._beyond(cursor["value"], cursor["id"], descending, queryset.model))
         sign = "-" if descending else ""
         page = list(self.first_rows(queryset, [f"{sign}{self.column}", f"{sign}id"], size + 1))
         has_more = len(page) > size
@@ -94,13 +94,14 @@ class KeysetPagination(BasePagination):
             raise _invalid("ordering", f"Order by one of: {', '.join(self.orderings)}, each with - for descending.")
         return ordering
 
-    def _beyond(self, value: Any, row_id: int, descending: bool) -> Q:
-        """What comes after the row. The bound on the column alone follows from the rest: an index can use it."""
-        side = "lt" if descending else "gt"
+    def _beyond(self, value: Any, row_id: int, descending: bool, model: type[Model]) -> Any:
+        """What comes after the row, compared as a pair: an index finds it among any number of equal values."""
         if self.column == "id":
-            return Q(**{f"id__{side}": row_id})
-        after = Q(**{f"{self.column}__{side}": value}) | Q(**{self.column: value, f"id__{side}": row_id})
-        return Q(**{f"{self.column}__{side}e": value}) & after
+            return Q(**{f"id__{'lt' if descending else 'gt'}": row_id})
+        behind = Value(value, output_field=_field(model, self.column))
+        pairs = [Func(*pair, template="(%(expressions)s)") for pair in ((self.column, "id"), (behind, Value(row_id)))]
+        sign = " < " if descending else " > "
+        return Func(*pairs, template="%(expressions)s", arg_joiner=sign, output_field=BooleanField())
 
     def _read_cursor(self, text: str | None, model: type[Model]) -> dict[str, Any] | None:
         if not text:
@@ -122,17 +123,23 @@ class KeysetPagination(BasePagination):
         if not isinstance(text, str) or "\0" in text:
             raise ValueError(text)
         text.encode()  # refuses half of a surrogate pair
-        try:
-            column: Any = model._meta.get_field(self.column)
-        except FieldDoesNotExist:
-            return text
-        value = getattr(column, "output_field", column).to_python(text)
+        column = _field(model, self.column)
+        value = text if column is None else column.to_python(text)
         return value.astimezone(UTC) if isinstance(value, datetime) else value
 
     def _url(self, row: Any, *, back: bool) -> str:
         payload = json.dumps([self.ordering, str(getattr(row, self.column)), row.pk, back])
         cursor = base64.urlsafe_b64encode(payload.encode()).decode()
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
+
+
+def _field(model: type[Model], column: str) -> Any:
+    """The field that the values of an ordering column are of; None where the query works them out."""
+    try:
+        field = model._meta.get_field(column)
+    except FieldDoesNotExist:
+        return None
+    return getattr(field, "output_field", field)
 
 
 def read_page_size(text: str | None) -> int:
