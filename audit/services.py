@@ -3,9 +3,9 @@
 Errors: UnnamedActor, StaleVersion, ConstraintBroken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from django.db import IntegrityError, connection, transaction
 
@@ -15,6 +15,12 @@ from audit.selectors import stale_version
 from audit.triggers import require_current_triggers
 from core.errors import DomainError, NotFound, from_integrity_error
 from core.request_context import current_request_id
+
+
+ENTRIES_AT_ONCE = 1_000
+"""How many entries `recording_each` opens at most: the journal takes them in one statement on either database."""
+
+Row = TypeVar("Row", bound=Recorded)
 
 
 class UnnamedActor(DomainError):
@@ -37,21 +43,46 @@ def recording(*, actor: Actor, action: str, company_id: int | None = None, reaso
     if outer is not None:
         yield outer
         return
+    with _opened([_entry(actor, action, company_id, reason)]) as changes:
+        yield changes[0]
+
+
+@contextmanager
+def recording_each(*, actor: Actor, action: str, company_ids: Sequence[int | None]) -> Iterator[list[Change]]:
+    """Open one journal entry for each of `company_ids`, up to `ENTRIES_AT_ONCE`, and yield them in that order.
+
+    For one command on many rows, each in an entry of its own: a row goes by the entry that its `change` names, and the
+    rules of `recording` hold for each. Nothing is deleted here (a deletion names no entry), and no other entry is
+    opened inside or around.
+    """
+    is_open = getattr(connection, "open_entry", None) or getattr(connection, "open_entry_ids", None)
+    if is_open or not 1 <= len(company_ids) <= ENTRIES_AT_ONCE:
+        raise RuntimeError(f"Entries are opened together while no other is open, 1 to {ENTRIES_AT_ONCE} of them.")
+    entries = [_entry(actor, action, company_id, "") for company_id in company_ids]
+    with _opened(entries) as changes:
+        yield changes
+
+
+def _entry(actor: Actor, action: str, company_id: int | None, reason: str) -> Change:
     if actor is None or not actor.actor_name:
         raise UnnamedActor
+    return Change(
+        company_id=company_id,
+        action=action,
+        actor_id=actor.actor_id,
+        actor=actor.actor_name,
+        request_id=current_request_id(),
+        reason=reason,
+    )
+@contextmanager
+def _opened(entries: Sequence[Change]) -> Iterator[list[Change]]:
+    """Write the entries and keep them open, together, for the block."""
     require_current_triggers()
     with transaction.atomic(savepoint=False):
-        change = Change.objects.create(
-            company_id=company_id,
-            action=action,
-            actor_id=actor.actor_id,
-            actor=actor.actor_name,
-            request_id=current_request_id(),
-            reason=reason,
-        )
-        _open(change)
+        changes = Change.objects.bulk_create(entries)
+        _open(changes)
         try:
-            yield change
+            yield changes
             _close_in_database()
         except IntegrityError as error:
             refusal = from_integrity_error(error)
@@ -59,7 +90,7 @@ def recording(*, actor: Actor, action: str, company_id: int | None = None, reaso
                 raise
             raise refusal from error
         finally:
-            _open(None)
+            _open([])
 
 
 def require_version(row: Recorded, version: int | None) -> None:
@@ -85,9 +116,73 @@ def write_version(row: Recorded, *, change: Change, **values: Any) -> None:
         setattr(row, name, value)
 
 
-def _open(change: Change | None) -> None:
-    connection.open_entry = change  # type: ignore[attr-defined]  # Django's connection is ours to mark
-    connection.open_entry_id = change.pk if change else None  # type: ignore[attr-defined]  # Django's connection is ours to mark
+def write_versions(rows: Sequence[Row], values: Sequence[Mapping[str, Any]], changes: Sequence[Change]) -> None:
+    """Write the next version of many rows in one statement: of each its own `values`, under its own entry.
+
+    All values have the same names. The rows are locked by the caller; where one has moved on all the same, StaleVersion
+    or NotFound is raised, as by `write_version`, and the caller's transaction is rolled back with what was written.
+    """
+    model = type(rows[0])
+    names = [*values[0], "version", "change"]
+    fields = [model._meta.get_field(name) for name in names]
+    written = [
+        {**own, "version": row.version + 1, "change": change}
+        for row, own, change in zip(rows, values, changes, strict=True)
+    ]
+    parameters: list[Any] = []
+    for row, own in zip(rows, written, strict=True):
+        parameters += [row.pk, *(_stored(field, own[name]) for field, name in zip(fields, names, strict=True))]
+    with connection.cursor() as cursor:
+        cursor.execute(_update_from_values(model, fields, len(rows)), parameters)
+        is_complete = cursor.rowcount == len(rows)
+    if not is_complete:
+        _raise_stale(rows)
+    for row, own in zip(rows, written, strict=True):
+        for name, value in own.items():
+            setattr(row, name, value)
+
+
+def _update_from_values(model: type[Recorded], fields: Sequence[Any], count: int) -> str:
+    """UPDATE … FROM (VALUES …), which joins each row with its values by id and by the version before theirs."""
+    table, key = model._meta.db_table, model._meta.pk.column
+    columns = [str(field.column) for field in fields]
+    row = f"({', '.join(['%s'] * (len(columns) + 1))})"
+    sets = ", ".join(f"{field.column} = {_typed(field)}" for field in fields)
+    return (
+        f"WITH written ({', '.join([key, *columns])}) AS (VALUES {', '.join([row] * count)}) "
+        f"UPDATE {table} SET {sets} FROM written "
+        f"WHERE {table}.{key} = written.{key} AND {table}.version = written.version - 1"
+    )
+
+
+def _typed(field: Any) -> str:
+    """PostgreSQL takes values that are not compared with a column for text."""
+    value = f"written.{field.column}"
+    return f"CAST({value} AS {field.rel_db_type(connection) if field.is_relation else field.db_type(connection)})" if connection.vendor == "postgresql" else value
+
+
+def _stored(field: Any, value: Any) -> Any:
+    """The value as the database takes it."""
+    return field.get_db_prep_save(getattr(value, "pk", value), connection)
+
+
+def _raise_stale(rows: Sequence[Recorded]) -> NoReturn:
+    current = type(rows[0])._default_manager.in_bulk([row.pk for row in rows])
+    for row in rows:
+        if row.pk not in current:
+            raise NotFound
+        if current[row.pk].version != row.version:
+            raise stale_version(current[row.pk], row.version)
+    raise RuntimeError("a row was named twice")
+
+
+def _open(changes: Sequence[Change]) -> None:
+    """Mark the connection: one entry is joined by inner recordings, of several each row names its own."""
+    only = changes[0] if len(changes) == 1 else None
+    ids = frozenset(change.pk for change in changes)
+    connection.open_entry = only  # type: ignore[attr-defined]  # Django's connection is ours to mark
+    connection.open_entry_id = only.pk if only else None  # type: ignore[attr-defined]  # Django's connection is ours to mark
+    connection.open_entry_ids = ids if len(ids) > 1 else frozenset()  # type: ignore[attr-defined]  # Django's connection is ours to mark
 
 
 def _close_in_database() -> None:
