@@ -143,22 +143,26 @@ def write_versions(rows: Sequence[Row], values: Sequence[Mapping[str, Any]], cha
 
 
 def _update_from_values(model: type[Recorded], fields: Sequence[Any], count: int) -> str:
-    """UPDATE … FROM (VALUES …), which joins each row with its values by id and by the version before theirs."""
+    """UPDATE … FROM (VALUES …), which joins each row with its values by id and by the version before theirs.
+
+    Both databases name the columns of VALUES column1, column2 and so on: the id, the fields.
+    """
     table, key = model._meta.db_table, model._meta.pk.column
-    columns = [str(field.column) for field in fields]
-    row = f"({', '.join(['%s'] * (len(columns) + 1))})"
-    sets = ", ".join(f"{field.column} = {_typed(field)}" for field in fields)
+    names = [f"written.column{number}" for number in range(2, len(fields) + 2)]
+    version = names[[field.name for field in fields].index("version")]
+    sets = ", ".join(f"{field.column} = {_typed(field, name)}" for field, name in zip(fields, names, strict=True))
+    row = f"({', '.join(['%s'] * (len(fields) + 1))})"
     return (
-        f"WITH written ({', '.join([key, *columns])}) AS (VALUES {', '.join([row] * count)}) "
-        f"UPDATE {table} SET {sets} FROM written "
-        f"WHERE {table}.{key} = written.{key} AND {table}.version = written.version - 1"
+        f"UPDATE {table} SET {sets} FROM (VALUES {', '.join([row] * count)}) AS written "
+        f"WHERE {table}.{key} = written.column1 AND {table}.version = {version} - 1"
     )
 
 
-def _typed(field: Any) -> str:
-    """PostgreSQL takes values that are not compared with a column for text."""
-    value = f"written.{field.column}"
-    return f"CAST({value} AS {field.rel_db_type(connection) if field.is_relation else field.db_type(connection)})" if connection.vendor == "postgresql" else value
+def _typed(field: Any, value: str) -> str:
+    """PostgreSQL must be told the type of a value that is compared with nothing; SQLite takes the column's."""
+    if connection.vendor == "sqlite":
+        return value
+    return f"CAST({value} AS {field.rel_db_type(connection) if field.is_relation else field.db_type(connection)})"
 
 
 def _stored(field: Any, value: Any) -> Any:

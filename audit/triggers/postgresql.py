@@ -73,8 +73,10 @@ END
 
 # The setting alone could be set to anybody's entry: only one that this transaction itself has written counts. It is the
 # only kind of row that is visible while its inserting (sub)transaction is in progress; `age` counts back from ours.
-OPEN_ENTRY = f"""  SELECT id, at INTO entry, entry_time FROM {JOURNAL}
-    WHERE id = NULLIF(current_setting('fintrack.change', true), '')::bigint
+# Of several that are open it is the one that the row names.
+OPEN_ENTRY = f"""  opened := string_to_array(NULLIF(current_setting('fintrack.change', true), ''), '-')::bigint[];
+  SELECT id, at INTO entry, entry_time FROM {JOURNAL}
+    WHERE id = CASE WHEN NEW.change_id BETWEEN opened[1] AND opened[2] THEN NEW.change_id ELSE opened[1] END
       AND CASE WHEN age(xmin) <= 0
         THEN pg_xact_status((pg_current_xact_id()::text::bigint - age(xmin))::text::xid8) = 'in progress' END;
 """
