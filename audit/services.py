@@ -74,6 +74,8 @@ def _entry(actor: Actor, action: str, company_id: int | None, reason: str) -> Ch
         request_id=current_request_id(),
         reason=reason,
     )
+
+
 @contextmanager
 def _opened(entries: Sequence[Change]) -> Iterator[list[Change]]:
     """Write the entries and keep them open, together, for the block."""

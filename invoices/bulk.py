@@ -97,7 +97,7 @@ def create_invoices(*, actor: Actor, rows: Sequence[NewInvoice]) -> list[Outcome
     _require_few(rows)
     with transaction.atomic():
         outcomes: dict[int, Outcome] = {}
-        customers = Customer.objects.in_bulk({row.customer_id for row in rows})
+        customers = Customer.objects.in_bulk({row.customer_id for row in rows if 0 < row.customer_id < 2**63})
         companies = {pk: hold_company(pk) for pk in sorted({row.company.pk for row in rows if row.issue})}
         taken = _taken_external_ids(rows)
         checked = []
@@ -175,7 +175,7 @@ def _checked(
     row: NewInvoice,
     customers: Mapping[int, Customer],
     companies: Mapping[int, Company],
-    taken: set[tuple[int, str]],
+    taken: set[tuple[int, str | None]],
 ) -> _Checked:
     """The row, worked out. Its external id is `taken` from now on. Raises what `create_draft` raises, or issuing it."""
     worked = work_out(
@@ -204,11 +204,12 @@ def _checked(
     return _Checked(index, worked, values, row.issue)
 
 
-def _taken_external_ids(rows: Sequence[NewInvoice]) -> set[tuple[int, str]]:
+def _taken_external_ids(rows: Sequence[NewInvoice]) -> set[tuple[int, str | None]]:
     """Those of the rows' external ids, with their companies, that an invoice has already."""
     named = {row.external_id.strip() for row in rows if row.external_id}
-    company_ids = {row.company.pk for row in rows}
-    found = Invoice.objects.filter(company__in=company_ids, external_id__in=named) if named else Invoice.objects.none()
+    if not named:
+        return set()
+    found = Invoice.objects.filter(company__in={row.company.pk for row in rows}, external_id__in=named)
     return set(found.values_list("company_id", "external_id"))
 
 
