@@ -8,19 +8,22 @@ from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
+from django.db.models.sql import Query
 
 from audit.actors import Actor
 from audit.models import Change, Recorded
+from audit.rows import as_json, insert_statement, returned_fields, stored_fields, update_statement
 from audit.selectors import stale_version
 from audit.triggers import require_current_triggers
 from core.errors import DomainError, NotFound, from_integrity_error
 from core.request_context import current_request_id
 
-
 ENTRIES_AT_ONCE = 1_000
 """How many entries `recording_each` opens at most: the journal takes them in one statement on either database."""
 
 Row = TypeVar("Row", bound=Recorded)
+NewRow = TypeVar("NewRow", bound=Model)
 
 
 class UnnamedActor(DomainError):
@@ -77,14 +80,14 @@ def _entry(actor: Actor, action: str, company_id: int | None, reason: str) -> Ch
 
 
 @contextmanager
-def _opened(entries: Sequence[Change]) -> Iterator[list[Change]]:
+def _opened(entries: list[Change]) -> Iterator[list[Change]]:
     """Write the entries and keep them open, together, for the block."""
     require_current_triggers()
     with transaction.atomic(savepoint=False):
-        changes = Change.objects.bulk_create(entries)
-        _open(changes)
+        insert_rows(entries)
+        _open(entries)
         try:
-            yield changes
+            yield entries
             _close_in_database()
         except IntegrityError as error:
             refusal = from_integrity_error(error)
@@ -125,17 +128,17 @@ def write_versions(rows: Sequence[Row], values: Sequence[Mapping[str, Any]], cha
     or NotFound is raised, as by `write_version`, and the caller's transaction is rolled back with what was written.
     """
     model = type(rows[0])
-    names = [*values[0], "version", "change"]
-    fields = [model._meta.get_field(name) for name in names]
     written = [
         {**own, "version": row.version + 1, "change": change}
         for row, own, change in zip(rows, values, changes, strict=True)
     ]
-    parameters: list[Any] = []
-    for row, own in zip(rows, written, strict=True):
-        parameters += [row.pk, *(_stored(field, own[name]) for field, name in zip(fields, names, strict=True))]
+    fields: list[Any] = [model._meta.get_field(name) for name in written[0]]
+    stored = (
+        (row.pk, *(getattr(value, "pk", value) for value in own.values()))
+        for row, own in zip(rows, written, strict=True)
+    )
     with connection.cursor() as cursor:
-        cursor.execute(_update_from_values(model, fields, len(rows)), parameters)
+        cursor.execute(update_statement(model, fields), [as_json([model._meta.pk, *fields], stored)])
         is_complete = cursor.rowcount == len(rows)
     if not is_complete:
         _raise_stale(rows)
@@ -144,32 +147,23 @@ def write_versions(rows: Sequence[Row], values: Sequence[Mapping[str, Any]], cha
             setattr(row, name, value)
 
 
-def _update_from_values(model: type[Recorded], fields: Sequence[Any], count: int) -> str:
-    """UPDATE … FROM (VALUES …), which joins each row with its values by id and by the version before theirs.
+def insert_rows(rows: Sequence[NewRow]) -> None:
+    """Insert many rows of one model in one statement; they get their ids and what else the database gives them.
 
-    Both databases name the columns of VALUES column1, column2 and so on: the id, the fields.
+    A recorded row names its `change`. All rows leave the same columns to the database.
     """
-    table, key = model._meta.db_table, model._meta.pk.column
-    names = [f"written.column{number}" for number in range(2, len(fields) + 2)]
-    version = names[[field.name for field in fields].index("version")]
-    sets = ", ".join(f"{field.column} = {_typed(field, name)}" for field, name in zip(fields, names, strict=True))
-    row = f"({', '.join(['%s'] * (len(fields) + 1))})"
-    return (
-        f"UPDATE {table} SET {sets} FROM (VALUES {', '.join([row] * count)}) AS written "
-        f"WHERE {table}.{key} = written.column1 AND {table}.version = {version} - 1"
-    )
-
-
-def _typed(field: Any, value: str) -> str:
-    """PostgreSQL must be told the type of a value that is compared with nothing; SQLite takes the column's."""
-    if connection.vendor == "sqlite":
-        return value
-    return f"CAST({value} AS {field.rel_db_type(connection) if field.is_relation else field.db_type(connection)})"
-
-
-def _stored(field: Any, value: Any) -> Any:
-    """The value as the database takes it."""
-    return field.get_db_prep_save(getattr(value, "pk", value), connection)
+    model = type(rows[0])
+    fields, returned = stored_fields(rows[0]), returned_fields(rows[0])
+    parameter = as_json(fields, ([getattr(row, field.attname) for field in fields] for row in rows))
+    with connection.cursor() as cursor:
+        cursor.execute(insert_statement(model, fields, returned), [parameter])
+        given = sorted(cursor.fetchall())  # ids rise in the order of insertion; the rows may come back in another
+    compiler = Query(model).get_compiler(connection=connection)
+    converters = compiler.get_converters([field.get_col(model._meta.db_table) for field in returned])
+    for row, values in zip(rows, compiler.apply_converters(given, converters), strict=True):
+        for field, value in zip(returned, values, strict=True):
+            setattr(row, field.attname, value)
+        row._state.adding, row._state.db = False, connection.alias
 
 
 def _raise_stale(rows: Sequence[Recorded]) -> NoReturn:

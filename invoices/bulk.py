@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from django.db import transaction
 
 from audit.actors import Actor
-from audit.services import ENTRIES_AT_ONCE, recording_each, require_version, write_versions
+from audit.services import ENTRIES_AT_ONCE, insert_rows, recording_each, require_version, write_versions
 from core.errors import ConstraintBroken, DomainError, constraint_broken
 from core.money import ZERO
 from invoices.models import Invoice, InvoiceLine
@@ -232,10 +232,10 @@ def _in_parts(
 def _create(actor: Actor, rows: Sequence[_Checked]) -> list[Invoice]:
     company_ids = [row.values["company"].pk for row in rows]
     with recording_each(actor=actor, action="invoice.created", company_ids=company_ids) as changes:
-        invoices = Invoice.objects.bulk_create(
-            Invoice(**row.values, change=change) for row, change in zip(rows, changes, strict=True)
-        )
-        InvoiceLine.objects.bulk_create(_lines(invoices, rows))
+        invoices = [Invoice(**row.values, change=change) for row, change in zip(rows, changes, strict=True)]
+        insert_rows(invoices)
+        if lines := _lines(invoices, rows):
+            insert_rows(lines)
     to_issue = [invoice for invoice, row in zip(invoices, rows, strict=True) if row.issue]
     if to_issue:
         _issue(actor, to_issue)
