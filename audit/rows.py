@@ -34,7 +34,7 @@ def returned_fields(row: Model) -> list[Any]:
 
 
 def insert_statement(model: type[Model], fields: Sequence[Any], returned: Sequence[Any]) -> str:
-    """INSERT of the rows that are the parameter (see `as_json`), in their order, RETURNING `returned`."""
+    """The INSERT of the rows that are the parameter (see `as_json`), in their order, RETURNING `returned`."""
     columns = ", ".join(str(field.column) for field in fields)
     return (
         f"INSERT INTO {model._meta.db_table} ({columns}) SELECT {columns} FROM {_rows(fields)} ORDER BY {PLACE} "
@@ -43,7 +43,7 @@ def insert_statement(model: type[Model], fields: Sequence[Any], returned: Sequen
 
 
 def update_statement(model: type[Model], fields: Sequence[Any]) -> str:
-    """UPDATE of the rows that are the parameter: each found by its id and the version before its own."""
+    """The UPDATE of the rows that are the parameter: each found by its id and the version before its own."""
     table, key = model._meta.db_table, model._meta.pk
     sets = ", ".join(f"{field.column} = written.{field.column}" for field in fields)
     return (

@@ -53,10 +53,20 @@ class IssueRowsField(serializers.ListField):
     """Rows that are read one by one, so that what is wrong with one is its own error."""
 
 
+@extend_schema_field({"type": "string", "enum": ["create"]})
+class CreateField(serializers.ChoiceField):
+    """The action of the body that makes invoices."""
+
+
+@extend_schema_field({"type": "string", "enum": ["issue"]})
+class IssueField(serializers.ChoiceField):
+    """The action of the body that issues drafts."""
+
+
 class BulkCreateSerializer(CamelCaseSerializer):
     """Invoices to be made."""
 
-    action = serializers.ChoiceField([("create", "create")])
+    action: serializers.Field = CreateField(["create"])
     company_id = serializers.IntegerField(required=False, help_text=COMPANY_HELP)
     invoices: serializers.Field = NewRowsField(min_length=1, max_length=MAXIMUM_ROWS)
 
@@ -64,14 +74,14 @@ class BulkCreateSerializer(CamelCaseSerializer):
 class BulkIssueSerializer(CamelCaseSerializer):
     """Drafts to be issued."""
 
-    action = serializers.ChoiceField([("issue", "issue")])
+    action: serializers.Field = IssueField(["issue"])
     invoices: serializers.Field = IssueRowsField(min_length=1, max_length=MAXIMUM_ROWS)
 
 
 class BulkActionSerializer(serializers.Serializer[Any]):
     """What is done: the rest of the body depends on it."""
 
-    action = serializers.ChoiceField([("create", "create"), ("issue", "issue")])
+    action = serializers.ChoiceField(["create", "issue"])
 
 
 class BulkInvoiceStateSerializer(InvoiceStateSerializer):
