@@ -24,6 +24,8 @@ from parties.selectors import CompanyRequired, CompanyUnknown, companies_of, com
 
 ADD = "invoices.add_invoice"
 ISSUE = "invoices.issue_invoice"
+CREATE = [("create", "create")]
+ISSUE_DRAFTS = [("issue", "issue")]
 NO_COMPANY = 0
 """Under which a bulk's idempotency key is kept: its rows may be of several companies."""
 Row = TypeVar("Row")
@@ -53,20 +55,10 @@ class IssueRowsField(serializers.ListField):
     """Rows that are read one by one, so that what is wrong with one is its own error."""
 
 
-@extend_schema_field({"type": "string", "enum": ["create"]})
-class CreateField(serializers.ChoiceField):
-    """The action of the body that makes invoices."""
-
-
-@extend_schema_field({"type": "string", "enum": ["issue"]})
-class IssueField(serializers.ChoiceField):
-    """The action of the body that issues drafts."""
-
-
 class BulkCreateSerializer(CamelCaseSerializer):
     """Invoices to be made."""
 
-    action: serializers.Field = CreateField(["create"])
+    action = serializers.ChoiceField(CREATE)
     company_id = serializers.IntegerField(required=False, help_text=COMPANY_HELP)
     invoices: serializers.Field = NewRowsField(min_length=1, max_length=MAXIMUM_ROWS)
 
@@ -74,14 +66,14 @@ class BulkCreateSerializer(CamelCaseSerializer):
 class BulkIssueSerializer(CamelCaseSerializer):
     """Drafts to be issued."""
 
-    action: serializers.Field = IssueField(["issue"])
+    action = serializers.ChoiceField(ISSUE_DRAFTS)
     invoices: serializers.Field = IssueRowsField(min_length=1, max_length=MAXIMUM_ROWS)
 
 
 class BulkActionSerializer(serializers.Serializer[Any]):
     """What is done: the rest of the body depends on it."""
 
-    action = serializers.ChoiceField(["create", "issue"])
+    action = serializers.ChoiceField([*CREATE, *ISSUE_DRAFTS])
 
 
 class BulkInvoiceStateSerializer(InvoiceStateSerializer):

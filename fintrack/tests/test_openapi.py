@@ -69,6 +69,8 @@ def test_enumerations_have_the_names_that_people_use():
     names = {name for name, schema in schemas.items() if "enum" in schema}
 
     assert names == {
+        "BulkCreateAction",
+        "BulkIssueAction",
         "EntryKind",
         "InvoiceStatus",
         "PaymentMethod",
