@@ -141,7 +141,7 @@ def write_versions(rows: Sequence[Row], values: Sequence[Mapping[str, Any]], cha
         cursor.execute(update_statement(model, fields), [as_json([model._meta.pk, *fields], stored)])
         is_complete = cursor.rowcount == len(rows)
     if not is_complete:
-        _raise_stale(rows)
+        _raise_stale(rows, changes)
     for row, own in zip(rows, written, strict=True):
         for name, value in own.items():
             setattr(row, name, value)
@@ -166,14 +166,13 @@ def insert_rows(rows: Sequence[NewRow]) -> None:
         row._state.adding, row._state.db = False, connection.alias
 
 
-def _raise_stale(rows: Sequence[Recorded]) -> NoReturn:
+def _raise_stale(rows: Sequence[Recorded], changes: Sequence[Change]) -> NoReturn:
+    """Raise what is to be said of the first row that was not written: it is not under its entry."""
     current = type(rows[0])._default_manager.in_bulk([row.pk for row in rows])
-    for row in rows:
-        if row.pk not in current:
-            raise NotFound
-        if current[row.pk].version != row.version:
+    for row, change in zip(rows, changes, strict=True):
+        if row.pk in current and current[row.pk].change_id != change.pk:
             raise stale_version(current[row.pk], row.version)
-    raise RuntimeError("a row was named twice")
+    raise NotFound
 
 
 def _open(changes: Sequence[Change]) -> None:

@@ -1,7 +1,7 @@
 """Invoices in bulk against single calls: documents made and issued in a second over HTTP, in turn, in one run.
 
 One client, one server process. A single document is two requests (POST, then issue); a bulk is one request for many
-documents, each made and issued. Prints the medians of the rounds, their ratio, and that the books are proven afterwards.
+documents, each made and issued. Prints the medians of the rounds and their ratio; verify_books proves the books.
 
     python benchmarks/bulk.py
     DATABASE_URL=postgres://postgres@127.0.0.1:5432/bench python benchmarks/bulk.py --json
