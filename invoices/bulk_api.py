@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from core.api.problems import ProblemSerializer, problem_of
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet, read_id
+from core.database import KEYS
 from core.errors import DomainError, NotFound, PermissionDenied
 from invoices.api import DraftSerializer, InvoiceStateSerializer
 from invoices.bulk import MAXIMUM_ROWS, DraftToIssue, NewInvoice, Outcome, create_invoices, issue_invoices
@@ -230,4 +231,4 @@ def _ids_of(rows: Sequence[Any], name: str) -> set[int]:
     for row in rows:
         with suppress(ValidationError):
             found.add(read_id(row[name], name) if isinstance(row, dict) and name in row else 0)
-    return {value for value in found if 0 < value < 2**63}
+    return {value for value in found if value in KEYS}
