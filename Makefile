@@ -100,8 +100,9 @@ mutation: .venv/.development ## change the rules of money, rights and record lin
 	$(BIN)/python -m mutmut run --max-children 2
 	$(BIN)/python -m mutmut results
 
-bench: .venv/.development ## measure what recording costs
+bench: .venv/.development ## measure what recording costs, and what a bulk saves
 	$(BIN)/python benchmarks/recording_cost.py
+	$(BIN)/python benchmarks/bulk.py
 
 format: .venv/.development ## format the code and fix what can be fixed by rule
 	$(BIN)/ruff format .

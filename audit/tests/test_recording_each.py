@@ -1,4 +1,4 @@
-"""The promise: several entries may be open together, and each row is recorded under its own as strictly as under one."""
+"""The promise: several entries may be open together, and each row is recorded under its own, as strictly as ever."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,6 +29,11 @@ def customers() -> list[Customer]:
 
 def rename(customers: Sequence[Customer], changes: Sequence[Change]) -> None:
     write_versions(customers, [{"name": f"{customer.name} & Co"} for customer in customers], changes)
+
+
+def rename_and_fail(customers: Sequence[Customer], changes: Sequence[Change]) -> None:
+    rename(customers, changes)
+    raise ZeroDivisionError
 
 
 def recorded(count: int = 3, action: str = "customer.renamed") -> Any:
@@ -193,8 +198,7 @@ def test_after_the_block_nothing_is_open(customers: list[Customer]) -> None:
 def test_after_an_error_nothing_is_open_and_nothing_stays(customers: list[Customer]) -> None:
     before, entries = table(), Change.objects.count()
     with pytest.raises(ZeroDivisionError), transaction.atomic(), recorded() as changes:
-        rename(customers, changes)
-        raise ZeroDivisionError
+        rename_and_fail(customers, changes)
     assert (table(), Change.objects.count()) == (before, entries)
     update_customer(actor=SYSTEM, customer_id=customers[0].pk, name="Alone")
     assert versions_of(customers[0]) == [(1, "+"), (2, "~")]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from decimal import Decimal
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -165,7 +166,7 @@ def told(outcome: Any) -> Any:
     return (
         columns(stored) | {"seller": seller},
         [columns(line) for line in lines],
-        sorted((str(columns(row) | {"seller": seller}) for row in past)),
+        sorted(str(columns(row) | {"seller": seller}) for row in past),
         entries,
     )
 
@@ -337,7 +338,5 @@ def test_as_many_rows_as_possible_are_written(customer: Customer) -> None:
 
 
 def test_what_a_single_draft_is_told_a_row_is_told() -> None:
-    from inspect import signature
-
     told_one = set(signature(create_draft).parameters) - {"actor"}
     assert set(asdict(NewInvoice(company=None, customer_id=1))) == told_one | {"issue"}  # type: ignore[arg-type]

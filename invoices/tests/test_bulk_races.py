@@ -1,10 +1,11 @@
-"""The promise: bulks and single commands at the same moment leave numbers without a gap, and nobody's change is lost."""
+"""The promise: bulks and single commands at the same moment leave numbers without a gap and lose nobody's change."""
 
 from datetime import date
 from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from audit.actors import SYSTEM
 from audit.books import faults
@@ -120,14 +121,9 @@ def test_control_a_block_that_is_read_before_it_is_taken_is_given_twice(
     def unlocked(company_id: int, year: int, count: int) -> list[str]:
         series = NumberSeries.objects.filter(company_id=company_id, year=year)
         value = series.get().next_value
-        barrier()
+        connection.cursor().execute("SELECT pg_sleep(0.3)")
         series.update(next_value=value + count)
         return [f"INV-{year}-{number:06d}" for number in range(value, value + count)]
-
-    def barrier() -> None:
-        from django.db import connection
-
-        connection.cursor().execute("SELECT pg_sleep(0.3)")
 
     monkeypatch.setattr(bulk, "next_numbers", unlocked)
     results = race([partial(issue_all, [pk]) for pk in drafts[2:10:2]])
