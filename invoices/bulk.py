@@ -8,6 +8,7 @@ Errors: TooManyRows. What is wrong with a row is the row's outcome, an error of 
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,6 +21,7 @@ from audit.services import ENTRIES_AT_ONCE, insert_rows, recording_each, require
 from core.database import KEYS
 from core.errors import ConstraintBroken, DomainError, constraint_broken
 from core.money import ZERO
+from core.text import clean_external_id
 from invoices.models import Invoice, InvoiceLine
 from invoices.services import (
     InvoiceNotFound,
@@ -207,10 +209,13 @@ def _checked(
 
 def _taken_external_ids(rows: Sequence[NewInvoice]) -> set[tuple[int, str | None]]:
     """Those of the rows' external ids, with their companies, that an invoice has already."""
-    named = {row.external_id.strip() for row in rows if row.external_id}
-    if not named:
+    named = set()
+    for row in rows:
+        with suppress(DomainError):  # what is wrong with an id is found with the rest of its row
+            named.add(clean_external_id(row.external_id))
+    if not named - {None}:
         return set()
-    found = Invoice.objects.filter(company__in={row.company.pk for row in rows}, external_id__in=named)
+    found = Invoice.objects.filter(company__in={row.company.pk for row in rows}, external_id__in=named - {None})
     return set(found.values_list("company_id", "external_id"))
 
 

@@ -278,6 +278,12 @@ def test_an_external_id_is_taken_once(customer: Customer) -> None:
     assert codes(create_invoices(actor=SYSTEM, rows=rows)) == [taken, "Draft", taken, taken]
 
 
+def test_an_external_id_that_no_text_can_have_is_the_error_of_its_row(customer: Customer) -> None:
+    rows = [new(customer, external_id=text) for text in ("\x00", "A")]
+
+    assert codes(create_invoices(actor=SYSTEM, rows=rows)) == ["text_invalid", "Draft"]
+
+
 @pytest.mark.parametrize("place", [0, 3, 6])
 def test_what_only_the_database_refuses_is_the_error_of_its_row_and_the_others_are_written(
     customer: Customer, monkeypatch: pytest.MonkeyPatch, place: int

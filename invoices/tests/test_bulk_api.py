@@ -115,6 +115,7 @@ def single(client: APIClient, row: Any) -> tuple[int, Any]:
         {"nonsense": 1},
         {"discountPercent": 5, "discountAmount": 5},
         {"externalId": "x" * 201},
+        {"externalId": "\x00"},
     ],
     ids=str,
 )
