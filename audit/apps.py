@@ -41,8 +41,9 @@ def define_functions(*, connection: Any, **_: Any) -> None:
     A program that opens the file without these functions cannot write a recorded table at all.
     """
     from audit.seals import seal_of
+    from audit.triggers.sqlite import open_entry
 
     if connection.vendor == "sqlite":
         create = connection.connection.create_function
-        create("fintrack_entry", 0, lambda: getattr(connection, "open_entry_id", None))
+        create("fintrack_entry", -1, lambda *named: open_entry(connection, *named))
         create("fintrack_seal", -1, seal_of, deterministic=True)

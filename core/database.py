@@ -8,6 +8,8 @@ from django.db.models.functions import Now
 from core.errors import NotFound
 
 Row = TypeVar("Row", bound=Model)
+KEYS = range(1, 2**63)
+"""What a row can have as its key: anything else is not asked for, since SQLite would not take it."""
 
 
 def locked(rows: QuerySet[Row], **lookup: Any) -> Row:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
-from django.db.models import BaseConstraint, UniqueConstraint
+from django.db.models import BaseConstraint, Model, UniqueConstraint
 
 
 class DomainError(Exception):
@@ -100,7 +100,16 @@ def from_integrity_error(error: IntegrityError) -> ConstraintBroken | None:
     constraint = _broken_constraint(error)
     if constraint is None or not constraint.violation_error_code:
         return None
-    return ConstraintBroken(constraint.violation_error_code, str(constraint.violation_error_message))
+    return _refusal_of(constraint)
+
+
+def constraint_broken(model: type[Model], name: str) -> ConstraintBroken:
+    """What the database would answer: for a command that sees beforehand that the constraint will refuse it."""
+    return _refusal_of(next(constraint for constraint in model._meta.constraints if constraint.name == name))
+
+
+def _refusal_of(constraint: BaseConstraint) -> ConstraintBroken:
+    return ConstraintBroken(str(constraint.violation_error_code), str(constraint.violation_error_message))
 
 
 def _broken_constraint(error: IntegrityError) -> BaseConstraint | None:

@@ -65,6 +65,7 @@ REFUSALS: dict[str, tuple[str, ...]] = {
     "updateCustomer": (*PARTY, "external_id_taken", "version_required", "stale_version"),
     "deleteCustomer": ("customer_in_use", "stale_version"),
     "createInvoice": (*DRAFT, "company_required", "customer_ambiguous"),
+    "bulkInvoices": ("company_required",),
     "updateInvoice": (*DRAFT, "wrong_status", "version_required", "stale_version"),
     "deleteInvoice": ("wrong_status", "version_required", "stale_version"),
     "issueInvoice": ("wrong_status", "invoice_without_lines", "due_before_issue", "period_locked", "stale_version"),

@@ -263,6 +263,8 @@ SPECTACULAR_SETTINGS = {
         "fintrack.api_document.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "BulkCreateAction": "invoices.bulk_api.CREATE",
+        "BulkIssueAction": "invoices.bulk_api.ISSUE_DRAFTS",
         "QuickStatus": "invoices.api.QUICK_STATUSES",
         "RecordedAction": "audit.api.ACTION_CHOICES",
         "VatRounding": "parties.models.VatRounding",

@@ -5,7 +5,7 @@ DateInvalid, PeriodLocked, HasEntries, SeriesInUse, CustomerUnknown, CustomerArc
 UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -150,6 +150,17 @@ class Item:
     discount_amount: Decimal = ZERO
 
 
+@dataclass(frozen=True)
+class WorkedDraft:
+    """A draft with its dates and terms settled, its lines checked and its totals worked out; nothing is written yet."""
+
+    issue_date: date
+    due_date: date
+    terms: Terms
+    lines: Sequence[Item]
+    totals: Totals
+
+
 _LOCKED = Prepared(lambda: Invoice.objects.select_for_update().filter(pk=Slot("id")).order_by())
 
 
@@ -164,6 +175,17 @@ def lock_invoice(invoice_id: int) -> Invoice:
         raise InvoiceNotFound
     invoice.company = hold_company(invoice.company_id)
     return invoice
+
+
+def lock_invoices(invoice_ids: Collection[int]) -> dict[int, Invoice]:
+    """The invoices by id, locked in that order as by `lock_invoice`; what does not exist is left out."""
+    rows = Invoice.objects.select_for_update().filter(pk__in=invoice_ids).order_by("pk")
+    invoices = {invoice.pk: invoice for invoice in rows}
+    company_ids = sorted({invoice.company_id for invoice in invoices.values()})
+    companies = {company_id: hold_company(company_id) for company_id in company_ids}
+    for invoice in invoices.values():
+        invoice.company = companies[invoice.company_id]
+    return invoices
 
 
 def create_draft(
@@ -182,6 +204,37 @@ def create_draft(
     metadata: Mapping[str, object] | None = None,
 ) -> Invoice:
     """A new draft with its totals. By default: issued today, due after the company's payment days, in its currency."""
+    worked = work_out(
+        company=company,
+        items=items,
+        issue_date=issue_date,
+        due_date=due_date,
+        currency=currency,
+        prices_include_vat=prices_include_vat,
+        discount_percent=discount_percent,
+        discount_amount=discount_amount,
+    )
+    with transaction.atomic():
+        customer = _billable_customer(company, customer_id)
+        with recording(actor=actor, action="invoice.created", company_id=company.pk) as change:
+            values = draft_values(worked, company, customer, external_id, metadata)
+            invoice = Invoice.objects.create(**values, change=change)
+            _replace_lines(invoice, {}, worked.lines, worked.totals, change)
+    return invoice
+
+
+def work_out(
+    *,
+    company: Company,
+    items: Sequence[Item] = (),
+    issue_date: date | None = None,
+    due_date: date | None = None,
+    currency: str | None = None,
+    prices_include_vat: bool = False,
+    discount_percent: Decimal = ZERO,
+    discount_amount: Decimal = ZERO,
+) -> WorkedDraft:
+    """What `create_draft` makes of what it is told, before anything is looked up. Raises what it raises."""
     currency = company.currency if currency is None else currency
     issue_date = issue_date or company.today()
     due_date = due_date or issue_date + timedelta(days=company.payment_days)
@@ -189,25 +242,29 @@ def create_draft(
     discount = _checked_discount(discount_percent, discount_amount, currency)
     terms = Terms(currency, prices_include_vat, company.vat_rounding, discount)
     lines = _checked_items(items, company, currency)
-    totals = _totals(lines, terms)
-    with transaction.atomic():
-        customer = _billable_customer(company, customer_id)
-        with recording(actor=actor, action="invoice.created", company_id=company.pk) as change:
-            invoice = Invoice.objects.create(
-                company=company,
-                customer=customer,
-                customer_name=customer.name,
-                issue_date=issue_date,
-                due_date=due_date,
-                external_id=clean_external_id(external_id),
-                metadata=clean_metadata(metadata or {}),
-                search_text=search_text(customer.name),
-                **_term_values(terms),
-                **_amounts(totals),
-                change=change,
-            )
-            _replace_lines(invoice, {}, lines, totals, change)
-    return invoice
+    return WorkedDraft(issue_date, due_date, terms, lines, _totals(lines, terms))
+
+
+def draft_values(
+    worked: WorkedDraft,
+    company: Company,
+    customer: Customer,
+    external_id: str | None,
+    metadata: Mapping[str, object] | None,
+) -> dict[str, Any]:
+    """The columns of a new draft for `customer`. Raises TextInvalid."""
+    return {
+        "company": company,
+        "customer": customer,
+        "customer_name": customer.name,
+        "issue_date": worked.issue_date,
+        "due_date": worked.due_date,
+        "external_id": clean_external_id(external_id),
+        "metadata": clean_metadata(metadata or {}),
+        "search_text": search_text(customer.name),
+        **_term_values(worked.terms),
+        **_amounts(worked.totals),
+    }
 
 
 def create_quick_draft(
@@ -317,26 +374,35 @@ def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) 
     with transaction.atomic():
         invoice = lock_invoice(invoice_id)
         require_version(invoice, version)
-        require_status(invoice.status, Command.ISSUE)
-        if not invoice.lines.exists():
-            raise InvoiceWithoutLines
-        if invoice.customer.archived:
-            raise CustomerArchived
-        require_open_period(invoice.company, invoice.issue_date)
+        require_issuable(invoice, has_lines=invoice.lines.exists())
         with recording(actor=actor, action="invoice.issued", company_id=invoice.company_id) as change:
-            write_version(
-                invoice,
-                change=change,
-                number=(number := _next_number(invoice.company_id, invoice.issue_date.year)),
-                search_text=search_text(number, invoice.customer.name),
-                status=settled_status(invoice.total, ZERO),
-                issued_at=change.at,
-                customer_name=invoice.customer.name,
-                present_customer_name=None,
-                seller=invoice.company.seller_details(),
-                buyer=invoice.customer.details(),
-            )
+            number = _next_number(invoice.company_id, invoice.issue_date.year)
+            write_version(invoice, change=change, **issued_values(invoice, number, change))
     return invoice
+
+
+def require_issuable(invoice: Invoice, *, has_lines: bool) -> None:
+    """Raise WrongStatus, InvoiceWithoutLines, CustomerArchived or PeriodLocked where the invoice cannot be issued."""
+    require_status(invoice.status, Command.ISSUE)
+    if not has_lines:
+        raise InvoiceWithoutLines
+    if invoice.customer.archived:
+        raise CustomerArchived
+    require_open_period(invoice.company, invoice.issue_date)
+
+
+def issued_values(invoice: Invoice, number: str, change: Change) -> dict[str, Any]:
+    """The columns that `change` writes to issue the invoice under `number`."""
+    return {
+        "number": number,
+        "search_text": search_text(number, invoice.customer.name),
+        "status": settled_status(invoice.total, ZERO),
+        "issued_at": change.at,
+        "customer_name": invoice.customer.name,
+        "present_customer_name": None,
+        "seller": invoice.company.seller_details(),
+        "buyer": invoice.customer.details(),
+    }
 
 
 def show_new_name(customer: Customer) -> None:
@@ -412,13 +478,17 @@ def settle_invoice(*, invoice: Invoice, amount: Decimal, entries: int, reference
 
 
 def _next_number(company_id: int, year: int) -> str:
-    """The next number of the series; its row stays locked until the command commits, so a rollback leaves no gap."""
+    return next_numbers(company_id, year, 1)[0]
+
+
+def next_numbers(company_id: int, year: int, count: int) -> list[str]:
+    """The next numbers of the series; its row stays locked until the command commits: a rollback leaves no gap."""
     series = NumberSeries.objects.filter(company_id=company_id, year=year)
-    if not series.update(next_value=F("next_value") + 1):
+    if not series.update(next_value=F("next_value") + count):
         NumberSeries.objects.get_or_create(company_id=company_id, year=year)
-        series.update(next_value=F("next_value") + 1)
-    value = series.values_list("next_value", flat=True).get() - 1
-    return f"INV-{year}-{value:06d}"
+        series.update(next_value=F("next_value") + count)
+    end = series.values_list("next_value", flat=True).get()
+    return [f"INV-{year}-{value:06d}" for value in range(end - count, end)]
 
 
 def _customer_named(actor: Actor, company: Company, name: str) -> Customer:
@@ -430,7 +500,11 @@ def _customer_named(actor: Actor, company: Company, name: str) -> Customer:
 
 
 def _billable_customer(company: Company, customer_id: int) -> Customer:
-    customer = hold_customer(customer_id)
+    return require_billable(hold_customer(customer_id), company)
+
+
+def require_billable(customer: Customer | None, company: Company) -> Customer:
+    """The customer, where `company` can bill it. Raises CustomerUnknown, CustomerArchived."""
     if customer is None or customer.company_id != company.pk:
         raise CustomerUnknown(field="customer_id")
     if customer.archived:
@@ -589,11 +663,19 @@ def _line_values(invoice: Invoice, position: int, item: Item, amounts: LineTotal
     }
 
 
-def _insert_lines(invoice: Invoice, rows: Sequence[tuple[int, tuple[Item, LineTotals]]], change: Change) -> None:
-    InvoiceLine.objects.bulk_create(
+def new_lines(
+    invoice: Invoice, rows: Iterable[tuple[int, tuple[Item, LineTotals]]], change: Change
+) -> list[InvoiceLine]:
+    """Lines of the invoice to be inserted, from (position, (item, its amounts))."""
+    return [
         InvoiceLine(invoice=invoice, change=change, **_line_values(invoice, position, item, amounts))
         for position, (item, amounts) in rows
-    )
+    ]
+
+
+def no_such_line(position: int) -> ItemInvalid:
+    """The refusal of an item that names a line; positions count from 1."""
+    return ItemInvalid("This invoice has no such line (or names it twice).", field=f"items.{position - 1}.id")
 
 
 def _replace_lines(
@@ -608,9 +690,9 @@ def _replace_lines(
             continue
         line = remaining.pop(item.id, None)
         if line is None:
-            raise ItemInvalid("This invoice has no such line (or names it twice).", field=f"items.{position - 1}.id")
+            raise no_such_line(position)
         values = _line_values(invoice, position, item, amounts)
         if any(getattr(line, name) != value for name, value in values.items()):
             write_version(line, change=change, **values)
     InvoiceLine.objects.filter(pk__in=list(remaining)).delete()
-    _insert_lines(invoice, new_rows, change)
+    InvoiceLine.objects.bulk_create(new_lines(invoice, new_rows, change))

@@ -4,9 +4,11 @@ from django.urls import path
 
 from core.api.renderers import PDF_RENDERERS
 from invoices.api import InvoiceViewSet
+from invoices.bulk_api import BulkInvoiceViewSet
 
 urlpatterns = [
     path("invoices", InvoiceViewSet.as_view({"get": "list", "post": "create"}), name="invoices"),
+    path("invoices/bulk", BulkInvoiceViewSet.as_view({"post": "bulk"}), name="invoices-bulk"),
     path(
         "invoices/<int:id>",
         InvoiceViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),

@@ -4,7 +4,7 @@ Errors: NotFound, PartyInvalid, PeriodLocked, CustomerInUse, UnknownCurrency, St
 """
 
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -130,14 +130,19 @@ def update_customer(*, actor: Actor, customer_id: int, version: int | None = Non
 
 
 def hold_customer(customer_id: int) -> Customer | None:
-    """The customer as it is now, which nobody renames before the transaction ends; None where there is none.
+    """The customer as it is now, which nobody renames before the transaction ends; None where there is none."""
+    return hold_customers([customer_id]).get(customer_id)
 
-    Many may hold it at once. The reference of a new document takes the same lock.
+
+def hold_customers(customer_ids: Collection[int]) -> dict[int, Customer]:
+    """The customers as they are now, by id, which nobody renames before the transaction ends.
+
+    Many may hold one at once. The reference of a new document takes the same lock.
     """
     if connection.vendor == "sqlite":  # a writer is alone there
-        return Customer.objects.filter(pk=customer_id).first()
-    rows = Customer.objects.raw("SELECT * FROM parties_customer WHERE id = %s FOR KEY SHARE", [customer_id])
-    return next(iter(rows), None)
+        return Customer.objects.in_bulk(customer_ids)
+    statement = "SELECT * FROM parties_customer WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
+    return {customer.pk: customer for customer in Customer.objects.raw(statement, [sorted(customer_ids)])}
 
 
 def delete_customer(*, actor: Actor, customer_id: int, version: int | None = None) -> None:

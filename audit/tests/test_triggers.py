@@ -314,7 +314,7 @@ def test_a_cascade_of_sqlites_own_records_each_row_that_goes(foreign: sqlite3.Co
     # given: a program that keeps the journal, and a foreign key that somebody turned into a cascading one
     open_entry = []
     foreign.create_function("fintrack_seal", -1, seal_of, deterministic=True)
-    foreign.create_function("fintrack_entry", 0, lambda: open_entry[0] if open_entry else None)
+    foreign.create_function("fintrack_entry", -1, lambda *_: open_entry[0] if open_entry else None)
     foreign.execute("PRAGMA writable_schema = ON")
     foreign.execute(
         'UPDATE sqlite_master SET sql = replace(sql, \'REFERENCES "invoices_invoice" ("id")\', '

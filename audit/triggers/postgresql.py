@@ -1,7 +1,8 @@
 """The recording triggers for PostgreSQL.
 
 The open entry is the transaction-local setting ``fintrack.change``; inserting into the journal sets it, without a round
-trip of its own. Errors carry SQLSTATE 23000, so that Django raises IntegrityError on both databases.
+trip of its own. One statement that inserts several entries opens them together ("first-last"); a row then goes by the
+one that it names. Errors carry SQLSTATE 23000, so that Django raises IntegrityError on both databases.
 """
 
 from typing import Any
@@ -16,17 +17,25 @@ from audit.triggers.tables import HISTORY_ONLY_COLUMNS, RecordedTable
 JOURNAL = "audit_change"
 PREFIX = "fintrack_"
 
+# Ids rise within a session, so those of this transaction from the first to the last of a statement are the statement's.
 PUBLISH = """
+DECLARE
+  first bigint;
+  last bigint;
+  has_other_time boolean;
 BEGIN
+  SELECT min(id), max(id), bool_or(at IS DISTINCT FROM statement_timestamp())
+    INTO first, last, has_other_time FROM entries;
+  IF first IS NULL THEN RETURN NULL; END IF;
   IF NULLIF(current_setting('fintrack.change', true), '') IS NOT NULL THEN
     RAISE EXCEPTION 'FinTrack: INSERT of % is refused: another journal entry is open', TG_TABLE_NAME
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
-  IF NEW.at IS DISTINCT FROM statement_timestamp() THEN
+  IF has_other_time THEN
     RAISE EXCEPTION 'FinTrack: INSERT of % is refused: the time is that of the clock', TG_TABLE_NAME
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
-  PERFORM set_config('fintrack.change', NEW.id::text, true);
+  PERFORM set_config('fintrack.change', CASE WHEN first = last THEN first::text ELSE first || '-' || last END, true);
   RETURN NULL;
 END
 """
@@ -64,8 +73,10 @@ END
 
 # The setting alone could be set to anybody's entry: only one that this transaction itself has written counts. It is the
 # only kind of row that is visible while its inserting (sub)transaction is in progress; `age` counts back from ours.
-OPEN_ENTRY = f"""  SELECT id, at INTO entry, entry_time FROM {JOURNAL}
-    WHERE id = NULLIF(current_setting('fintrack.change', true), '')::bigint
+# Of several that are open it is the one that the row names.
+OPEN_ENTRY = f"""  opened := string_to_array(NULLIF(current_setting('fintrack.change', true), ''), '-')::bigint[];
+  SELECT id, at INTO entry, entry_time FROM {JOURNAL}
+    WHERE id = CASE WHEN NEW.change_id BETWEEN opened[1] AND opened[2] THEN NEW.change_id ELSE opened[1] END
       AND CASE WHEN age(xmin) <= 0
         THEN pg_xact_status((pg_current_xact_id()::text::bigint - age(xmin))::text::xid8) = 'in progress' END;
 """
@@ -122,8 +133,10 @@ def recording_function(table: RecordedTable) -> str:
     unopened = "no journal entry is open"
     other_entry = "change is not the open journal entry"
     older_entry = "the open journal entry is not newer than the last change of the row"
+    several_entries = "several journal entries are open, and a deletion names none"
     return (
         "\nDECLARE\n"
+        "  opened bigint[];\n"
         "  entry bigint;\n"
         "  entry_time timestamptz;\n"
         "BEGIN\n"
@@ -145,6 +158,7 @@ def recording_function(table: RecordedTable) -> str:
         + _copy(table, "NEW", "NEW.version", "~")
         + "  ELSE\n"
         + _refuse("entry IS NULL", unopened, "OLD")
+        + _refuse("opened[2] IS NOT NULL", several_entries, "OLD")
         + _refuse("entry <= OLD.change_id", older_entry, "OLD")
         + guarded("DELETE", "OLD")
         + _copy(table, "OLD", "OLD.version + 1", "-")
@@ -165,7 +179,8 @@ def triggers(tables: list[RecordedTable]) -> dict[tuple[str, str], str]:
     refuse_truncate = "BEFORE TRUNCATE ON {0} FOR EACH STATEMENT EXECUTE FUNCTION fintrack_refuse_truncate()"
     result = {
         (JOURNAL, "fintrack_publish"): (
-            f"AFTER INSERT ON {JOURNAL} FOR EACH ROW EXECUTE FUNCTION fintrack_publish_entry()"
+            f"AFTER INSERT ON {JOURNAL} REFERENCING NEW TABLE AS entries "
+            "FOR EACH STATEMENT EXECUTE FUNCTION fintrack_publish_entry()"
         ),
         (JOURNAL, "fintrack_refuse"): refuse_row.format(JOURNAL),
         (JOURNAL, "fintrack_seal"): _seal_trigger(Change),

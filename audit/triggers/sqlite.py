@@ -1,7 +1,8 @@
 """The recording triggers for SQLite.
 
 The open entry is ``fintrack_entry()``, a function that each connection of this program defines (see ``audit.apps``): a
-program that opens the file without it cannot write a recorded table at all, and a rollback leaves nothing open.
+program that opens the file without it cannot write a recorded table at all, and a rollback leaves nothing open. Where
+several are open, ``fintrack_entry(change_id)`` is the one that the row names, and ``fintrack_entry()`` is NULL.
 """
 
 from typing import Any
@@ -12,20 +13,36 @@ from audit.seals import seal_expression, seal_of_values, sealed_columns
 from audit.triggers.tables import HISTORY_ONLY_COLUMNS, RecordedTable
 
 JOURNAL = "audit_change"
+NAMED_ENTRY = "fintrack_entry(NEW.change_id)"
+ONLY_ENTRY = "fintrack_entry()"
 CLOCK = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+def open_entry(database: Any, *named: int | None) -> int | None:
+    """``fintrack_entry()``: the open journal entry, None where there is none or there are several.
+
+    With a `named` one: of several the one that is named, or else the first.
+    """
+    several: frozenset[int] = getattr(database, "open_entry_ids", frozenset())
+    if not several:
+        only: int | None = getattr(database, "open_entry_id", None)
+        return only
+    if not named:
+        return None
+    return named[0] if named[0] in several else min(several)
 
 
 def _refuse(condition: str, message: str) -> str:
     return f"  SELECT RAISE(ABORT, 'FinTrack: {message}') WHERE {condition};\n"
 
 
-def _copy(table: RecordedTable, row: str, version: str, history_type: str) -> str:
+def _copy(table: RecordedTable, row: str, version: str, history_type: str, entry: str) -> str:
     names = [*table.data_columns, "version", "change_id", *HISTORY_ONLY_COLUMNS]
     values = [
         *(f"{row}.{column}" for column in table.data_columns),
         version,
-        "fintrack_entry()",
-        f"(SELECT at FROM {JOURNAL} WHERE id = fintrack_entry())",
+        entry,
+        f"(SELECT at FROM {JOURNAL} WHERE id = {entry})",
         f"'{history_type}'",
     ]
     value_of = dict(zip(names, values, strict=True))
@@ -50,35 +67,36 @@ def _live_triggers(table: RecordedTable) -> list[tuple[str, str]]:
         )
 
     name = table.table
-    unopened, is_unopened = (
-        "no journal entry is open",
-        f"NOT EXISTS (SELECT 1 FROM {JOURNAL} WHERE id = fintrack_entry())",
-    )
+    unopened = "no journal entry is open"
+    several_entries = "several journal entries are open, and a deletion names none"
+    is_unopened = f"NOT EXISTS (SELECT 1 FROM {JOURNAL} WHERE id = {NAMED_ENTRY})"
     other_entry = "change is not the open journal entry"
     older_entry = "the open journal entry is not newer than the last change of the row"
     changed = " OR ".join(f"NEW.{column} IS NOT OLD.{column}" for column in table.columns)
     insert = (
         _refuse(is_unopened, f"INSERT of {name}: {unopened}")
         + _refuse("NEW.id <= 0", f"INSERT of {name}: ids start at 1")
-        + _refuse("NEW.change_id IS NOT fintrack_entry()", f"INSERT of {name}: {other_entry}")
+        + _refuse(f"NEW.change_id IS NOT {NAMED_ENTRY}", f"INSERT of {name}: {other_entry}")
         + _refuse("NEW.version IS NOT 1", f"INSERT of {name}: the first version is 1")
         + guarded("INSERT")
-        + _copy(table, "NEW", "1", "+")
+        + _copy(table, "NEW", "1", "+", NAMED_ENTRY)
     )
     update = (
         _refuse(is_unopened, f"UPDATE of {name}: {unopened}")
         + _refuse("NEW.id IS NOT OLD.id", f"UPDATE of {name}: an id does not change")
         + _refuse("NEW.version IS NOT OLD.version + 1", f"UPDATE of {name}: the version must rise by one")
-        + _refuse("NEW.change_id IS NOT fintrack_entry()", f"UPDATE of {name}: {other_entry}")
-        + _refuse("fintrack_entry() <= OLD.change_id", f"UPDATE of {name}: {older_entry}")
+        + _refuse(f"NEW.change_id IS NOT {NAMED_ENTRY}", f"UPDATE of {name}: {other_entry}")
+        + _refuse(f"{NAMED_ENTRY} <= OLD.change_id", f"UPDATE of {name}: {older_entry}")
         + guarded("UPDATE")
-        + _copy(table, "NEW", "NEW.version", "~")
+        + _copy(table, "NEW", "NEW.version", "~", NAMED_ENTRY)
     )
     delete = (
-        _refuse(is_unopened, f"DELETE of {name}: {unopened}")
-        + _refuse("fintrack_entry() <= OLD.change_id", f"DELETE of {name}: {older_entry}")
+        _refuse("fintrack_entry(0) IS NULL", f"DELETE of {name}: {unopened}")
+        + _refuse(f"{ONLY_ENTRY} IS NULL", f"DELETE of {name}: {several_entries}")
+        + _refuse(f"NOT EXISTS (SELECT 1 FROM {JOURNAL} WHERE id = {ONLY_ENTRY})", f"DELETE of {name}: {unopened}")
+        + _refuse(f"{ONLY_ENTRY} <= OLD.change_id", f"DELETE of {name}: {older_entry}")
         + guarded("DELETE")
-        + _copy(table, "OLD", "OLD.version + 1", "-")
+        + _copy(table, "OLD", "OLD.version + 1", "-", ONLY_ENTRY)
     )
     return [
         _existing_id_trigger(name, "id"),
@@ -106,12 +124,12 @@ def _refusing_triggers(table: str, update_when: str = "") -> list[tuple[str, str
 
 
 def _journal_triggers() -> list[tuple[str, str]]:
-    """Entries come one at a time, at the time of the clock, from a program that knows which entry is open.
+    """Entries come while none is open, at the time of the clock, from a program that knows which entries are.
 
     SQLite cannot change a row before it is written, so an entry is sealed by the one update that it allows.
     """
     entry = (
-        _refuse("fintrack_entry() IS NOT NULL", f"INSERT of {JOURNAL}: another journal entry is open")
+        _refuse("fintrack_entry(0) IS NOT NULL", f"INSERT of {JOURNAL}: another journal entry is open")
         + _refuse("NEW.id <= 0", f"INSERT of {JOURNAL}: ids start at 1")
         + _refuse(f"NEW.at IS NOT {CLOCK}", f"INSERT of {JOURNAL}: the time is that of the clock")
         + f"  UPDATE {JOURNAL} SET seal = {seal_expression('sqlite', Change, 'NEW')} WHERE id = NEW.id;\n"
@@ -141,7 +159,7 @@ def _history_triggers(table: RecordedTable) -> list[tuple[str, str]]:
             "BEFORE INSERT",
             history,
             _refuse(
-                f"{taken} OR NEW.change_id IS NOT fintrack_entry() OR NOT (({written}) OR ({deleted}))",
+                f"{taken} OR NEW.change_id IS NOT {NAMED_ENTRY} OR NOT (({written}) OR ({deleted}))",
                 f"INSERT of {history}: only the triggers write history",
             ),
         ),

@@ -80,12 +80,9 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         error = from_integrity_error(error) or error
     elif isinstance(error, (DatabaseError, InterfaceError)):
         error = logged_outage(error) or error
-    if isinstance(error, DomainError):
-        body = _domain_problem(error)
-    elif isinstance(error, exceptions.APIException):
-        body = _framework_problem(error)
-    else:
+    if not isinstance(error, (DomainError, exceptions.APIException)):
         return None
+    body = problem_of(error)
     set_rollback()
     response = Response(body, status=body["status"], content_type=CONTENT_TYPE)
     for header, attribute in (("WWW-Authenticate", "auth_header"), ("Retry-After", "wait")):
@@ -93,6 +90,11 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         if value:
             response[header] = str(value)
     return response
+
+
+def problem_of(error: DomainError | exceptions.APIException) -> dict[str, Any]:
+    """The problem document of a refusal: the body of a reply, or what a reply about many rows says of one."""
+    return _domain_problem(error) if isinstance(error, DomainError) else _framework_problem(error)
 
 
 def _domain_problem(error: DomainError) -> dict[str, Any]:

@@ -87,6 +87,8 @@ STORY = [
     Step("viewer", "reportOutstanding", "GET reports/outstanding?asOf=2026-03-02"),
     Step("viewer", "reportAging", "GET reports/aging?asOf=2026-03-02"),
     Step("auditor", "listAuditEntries", "GET audit?entityType=Payment&pageSize=2"),
+    Step("finance", "bulkInvoices", "POST invoices/bulk", "create"),
+    Step("finance", "bulkInvoices", "POST invoices/bulk", "issue"),
     Step("admin", "createCompany", "POST companies"),
 ]
 

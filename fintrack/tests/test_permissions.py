@@ -54,6 +54,7 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("customer", "DELETE"): BOOKKEEPERS,
     ("invoices", "GET"): EVERYBODY,
     ("invoices", "POST"): BOOKKEEPERS,
+    ("invoices-bulk", "POST"): BOOKKEEPERS,
     ("invoice", "GET"): EVERYBODY,
     ("invoice", "PATCH"): BOOKKEEPERS,
     ("invoice", "DELETE"): BOOKKEEPERS,

@@ -34,7 +34,7 @@ def _counts(size):
     invoice = make_issued(company, *items, make_item("1000"), customer=customers[0])
     for number in range(size):
         apply_payment(actor=user, invoice_id=invoice.pk, amount="1", reference=f"R{number}")
-    drafts = [make_draft(company, *items, customer=customer) for customer in customers]
+    drafts = [make_draft(company, *items, customer=customer) for customer in (*customers, customers[0])]
     first, url = drafts[0].pk, f"/api/invoices/{invoice.pk}"
     body = {
         "customerId": customers[0].pk,
@@ -48,6 +48,15 @@ def _counts(size):
         "listPayments": _count(client, "get", "/api/payments"),
         "listCustomers": _count(client, "get", "/api/customers"),
         "createInvoice": _count(client, "post", "/api/invoices", body),
+        "bulkCreate": _count(
+            client, "post", "/api/invoices/bulk", {"action": "create", "invoices": [body | {"issue": True}] * size}
+        ),
+        "bulkIssue": _count(
+            client,
+            "post",
+            "/api/invoices/bulk",
+            {"action": "issue", "invoices": [{"id": draft.pk} for draft in drafts[1:]]},
+        ),
         "updateInvoice": _count(client, "patch", f"/api/invoices/{first}", {"version": 1, "items": body["items"]}),
         "issueInvoice": _count(client, "post", f"/api/invoices/{first}/issue"),
         "applyPayment": _count(client, "post", f"{url}/payments", {"amount": 1}),

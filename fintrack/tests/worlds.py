@@ -96,6 +96,7 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("customer", "DELETE"): Ask({"id": world.unused.pk}, now, None),
         ("invoices", "GET"): Ask({}, named | {"customerId": world.issued.customer_id}, None),
         ("invoices", "POST"): Ask({}, {}, named | bill),
+        ("invoices-bulk", "POST"): Ask({}, {}, named | {"action": "create", "invoices": [bill]}),
         ("invoice", "GET"): Ask(draft, {}, None),
         ("invoice", "PATCH"): Ask(draft, {}, now | bill | {"items": [ITEM | {"id": line.pk, "qty": 2}]}),
         ("invoice", "DELETE"): Ask(draft, now, None),

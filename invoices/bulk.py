@@ -1,0 +1,281 @@
+"""Many invoices in one command: each with the rules, the journal entries and the history of a command of its own.
+
+What is decided is decided row by row, by the same functions as a single command. What is written is written for all
+rows at once. A row that is refused leaves nothing behind, and the others are not touched by it.
+
+Errors: TooManyRows. What is wrong with a row is the row's outcome, an error of `invoices.services`.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.db import transaction
+
+from audit.actors import Actor
+from audit.services import ENTRIES_AT_ONCE, insert_rows, recording_each, require_version, write_versions
+from core.database import KEYS
+from core.errors import ConstraintBroken, DomainError, constraint_broken
+from core.money import ZERO
+from core.text import clean_external_id
+from invoices.models import Invoice, InvoiceLine
+from invoices.services import (
+    InvoiceNotFound,
+    Item,
+    WorkedDraft,
+    draft_values,
+    issued_values,
+    lock_invoices,
+    new_lines,
+    next_numbers,
+    no_such_line,
+    require_billable,
+    require_issuable,
+    work_out,
+)
+from parties.models import Company, Customer
+from parties.services import hold_company, hold_customers
+
+MAXIMUM_ROWS = ENTRIES_AT_ONCE
+
+Outcome = Invoice | DomainError
+"""What became of a row: the invoice as it is now, or why nothing was done."""
+
+Row = TypeVar("Row")
+
+
+class TooManyRows(DomainError):
+    """More rows than are written at once."""
+
+    code = "too_many_rows"
+    title = "Too many at once"
+    default_detail = f"At most {MAXIMUM_ROWS} invoices are possible at once; send the others after them."
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewInvoice:
+    """What `create_draft` is told, and whether the draft is issued with it: then the row is both or neither."""
+
+    company: Company
+    customer_id: int
+    items: Sequence[Item] = ()
+    issue_date: date | None = None
+    due_date: date | None = None
+    currency: str | None = None
+    prices_include_vat: bool = False
+    discount_percent: Decimal = ZERO
+    discount_amount: Decimal = ZERO
+    external_id: str | None = None
+    metadata: Mapping[str, object] | None = None
+    issue: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DraftToIssue:
+    """What `issue_invoice` is told."""
+
+    invoice_id: int
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A new invoice that keeps the rules, with the columns it will have."""
+
+    index: int
+    worked: WorkedDraft
+    values: dict[str, Any]
+    issue: bool
+
+
+def create_invoices(*, actor: Actor, rows: Sequence[NewInvoice]) -> list[Outcome]:
+    """Make a draft of each row, and issue those that ask for it: the outcome of each row, in order.
+
+    Raises TooManyRows. Whoever makes more than `MAXIMUM_ROWS` calls this for one slice after the other.
+    """
+    _require_few(rows)
+    with transaction.atomic():
+        outcomes: dict[int, Outcome] = {}
+        customers = hold_customers({row.customer_id for row in rows if row.customer_id in KEYS})
+        companies = {pk: hold_company(pk) for pk in sorted({row.company.pk for row in rows if row.issue})}
+        taken = _taken_external_ids(rows)
+        checked = []
+        for index, row in enumerate(rows):
+            try:
+                checked.append(_checked(index, row, customers, companies, taken))
+            except DomainError as refusal:
+                outcomes[index] = refusal
+        outcomes |= _in_parts(checked, lambda part: _create(actor, part), lambda row: row.index)
+    return [outcomes[index] for index in range(len(rows))]
+
+
+def issue_invoices(*, actor: Actor, rows: Sequence[DraftToIssue]) -> list[Outcome]:
+    """Issue the draft that each row names: the outcome of each row, in order. A draft named twice is issued once.
+
+    Raises TooManyRows.
+    """
+    _require_few(rows)
+    with transaction.atomic():
+        drafts = _Drafts({row.invoice_id for row in rows if row.invoice_id in KEYS})
+        outcomes: dict[int, Outcome] = {}
+        chosen: dict[int, int] = {}
+        again = []
+        for index, row in enumerate(rows):
+            if row.invoice_id in chosen:
+                again.append(index)
+                continue
+            try:
+                drafts.require_issuable(row)
+                chosen[row.invoice_id] = index
+            except DomainError as refusal:
+                outcomes[index] = refusal
+        invoices = [drafts.invoices[pk] for pk in chosen]
+        outcomes |= _in_parts(invoices, lambda part: _issue(actor, part), lambda invoice: chosen[invoice.pk])
+        for index in again:
+            outcomes[index] = drafts.refusal_of(rows[index]) or outcomes[chosen[rows[index].invoice_id]]
+    return [outcomes[index] for index in range(len(rows))]
+
+
+class _Drafts:
+    """The invoices that are to be issued, locked, with what decides whether they can be."""
+
+    def __init__(self, invoice_ids: Collection[int]) -> None:
+        self.invoices = lock_invoices(invoice_ids)
+        customers = Customer.objects.in_bulk({invoice.customer_id for invoice in self.invoices.values()})
+        for invoice in self.invoices.values():
+            invoice.customer = customers[invoice.customer_id]
+        lines = InvoiceLine.objects.filter(invoice__in=self.invoices).order_by()
+        self.with_lines = set(lines.values_list("invoice_id", flat=True).distinct())
+
+    def require_issuable(self, row: DraftToIssue) -> None:
+        """Raise what `issue_invoice` raises."""
+        invoice = self.invoices.get(row.invoice_id)
+        if invoice is None:
+            raise InvoiceNotFound
+        require_version(invoice, row.version)
+        require_issuable(invoice, has_lines=invoice.pk in self.with_lines)
+
+    def refusal_of(self, row: DraftToIssue) -> DomainError | None:
+        """What `require_issuable` raises for the row, or None."""
+        try:
+            self.require_issuable(row)
+        except DomainError as refusal:
+            return refusal
+        return None
+
+
+def _require_few(rows: Sequence[Any]) -> None:
+    if len(rows) > MAXIMUM_ROWS:
+        raise TooManyRows
+
+
+def _checked(
+    index: int,
+    row: NewInvoice,
+    customers: Mapping[int, Customer],
+    companies: Mapping[int, Company],
+    taken: set[tuple[int, str | None]],
+) -> _Checked:
+    """The row, worked out. Its external id is `taken` from now on. Raises what `create_draft` raises, or issuing it."""
+    worked = work_out(
+        company=row.company,
+        items=row.items,
+        issue_date=row.issue_date,
+        due_date=row.due_date,
+        currency=row.currency,
+        prices_include_vat=row.prices_include_vat,
+        discount_percent=row.discount_percent,
+        discount_amount=row.discount_amount,
+    )
+    customer = require_billable(customers.get(row.customer_id), row.company)
+    values = draft_values(worked, row.company, customer, row.external_id, row.metadata)
+    for position, item in enumerate(worked.lines, start=1):
+        if item.id is not None:
+            raise no_such_line(position)
+    external_id = (row.company.pk, values["external_id"])
+    if external_id in taken:
+        raise constraint_broken(Invoice, "invoice_external_id_unique")
+    if row.issue:
+        values["company"] = companies[row.company.pk]
+        require_issuable(Invoice(**values), has_lines=bool(worked.lines))
+    if values["external_id"]:
+        taken.add(external_id)
+    return _Checked(index, worked, values, row.issue)
+
+
+def _taken_external_ids(rows: Sequence[NewInvoice]) -> set[tuple[int, str | None]]:
+    """Those of the rows' external ids, with their companies, that an invoice has already."""
+    named = set()
+    for row in rows:
+        with suppress(DomainError):  # what is wrong with an id is found with the rest of its row
+            named.add(clean_external_id(row.external_id))
+    if not named - {None}:
+        return set()
+    found = Invoice.objects.filter(company__in={row.company.pk for row in rows}, external_id__in=named - {None})
+    return set(found.values_list("company_id", "external_id"))
+
+
+def _in_parts(
+    rows: Sequence[Row], write: Callable[[Sequence[Row]], Sequence[Invoice]], index_of: Callable[[Row], int]
+) -> dict[int, Outcome]:
+    """What `write` makes of the rows, by their indexes; all at once, or in halves where the database refuses one."""
+    if not rows:
+        return {}
+    try:
+        with transaction.atomic():
+            return dict(zip(map(index_of, rows), write(rows), strict=True))
+    except ConstraintBroken as refusal:
+        if len(rows) == 1:
+            return {index_of(rows[0]): refusal}
+    middle = len(rows) // 2
+    return {**_in_parts(rows[:middle], write, index_of), **_in_parts(rows[middle:], write, index_of)}
+
+
+def _create(actor: Actor, rows: Sequence[_Checked]) -> list[Invoice]:
+    company_ids = [row.values["company"].pk for row in rows]
+    with recording_each(actor=actor, action="invoice.created", company_ids=company_ids) as changes:
+        invoices = [Invoice(**row.values, change=change) for row, change in zip(rows, changes, strict=True)]
+        insert_rows(invoices)
+        if lines := _lines(invoices, rows):
+            insert_rows(lines)
+    to_issue = [invoice for invoice, row in zip(invoices, rows, strict=True) if row.issue]
+    if to_issue:
+        _issue(actor, to_issue)
+    return invoices
+
+
+def _lines(invoices: Iterable[Invoice], rows: Iterable[_Checked]) -> list[InvoiceLine]:
+    return [
+        line
+        for invoice, row in zip(invoices, rows, strict=True)
+        for line in new_lines(
+            invoice, enumerate(zip(row.worked.lines, row.worked.totals.lines, strict=True), start=1), invoice.change
+        )
+    ]
+
+
+def _issue(actor: Actor, invoices: Sequence[Invoice]) -> Sequence[Invoice]:
+    company_ids = [invoice.company_id for invoice in invoices]
+    with recording_each(actor=actor, action="invoice.issued", company_ids=company_ids) as changes:
+        numbers = _numbers_of(invoices)
+        values = [
+            issued_values(invoice, numbers[invoice.pk], change)
+            for invoice, change in zip(invoices, changes, strict=True)
+        ]
+        write_versions(invoices, values, changes)
+    return invoices
+
+
+def _numbers_of(invoices: Iterable[Invoice]) -> dict[int, str]:
+    """The numbers by id, in the order of the rows. The series are taken in one order by everybody."""
+    by_series: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for invoice in invoices:
+        by_series[invoice.company_id, invoice.issue_date.year].append(invoice.pk)
+    numbers: dict[int, str] = {}
+    for (company_id, year), ids in sorted(by_series.items()):
+        numbers |= zip(ids, next_numbers(company_id, year, len(ids)), strict=True)
+    return numbers
