@@ -27,7 +27,7 @@ QUICK = {
     "operations.py": ["--rounds", "3", "--count", "300"],
     "recording_cost.py": ["--rounds", "5", "--count", "30"],
     "hot_invoice.py": ["--rounds", "2", "--count", "200"],
-    "growth.py": ["--rounds", "16"],
+    "growth.py": ["--rounds", "80"],
     "lists.py": ["--rounds", "2"],
 }
 """Arguments of the short run; the full one takes each script's own defaults."""

@@ -2,7 +2,7 @@
 
 Both databases are such as large_books.py makes. The operations run in turn in both, in process, in transactions that
 are rolled back, with the foreign keys checked before: the books stay as they are. Reads go through the whole stack. The
-first round of each warms up. The lower quartile of all rounds counts: whatever else runs on the machine only ever makes
+first rounds warm up. The lower quartile of all rounds counts: whatever else runs on the machine only ever makes
 an operation slower.
 
     DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/growth.py tenthousand million
@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from large_books import EMAIL
@@ -30,18 +31,26 @@ from stage import (
     set_up_django,
 )
 
-LARGE_CUSTOMER, LINES = 1, 5
+LARGE_CUSTOMER, LINES, WARM_UP = 1, 5, 5
 FLAT = 1.3
 Times = dict[str, list[float]]
 
 
+@cache
+def connection_to(name: str) -> Any:
+    """The one connection to the database of that name, which stays open."""
+    from django.db import connections
+
+    found = connections.create_connection("default")
+    found.settings_dict = {**found.settings_dict, "NAME": name}
+    return found
+
+
 def connect_to(name: str) -> None:
     """Let the program use the database of that name from now on."""
-    from django.db import connection
+    from django.db import connections
 
-    if connection.settings_dict["NAME"] != name:
-        connection.close()
-        connection.settings_dict["NAME"] = name
+    connections["default"] = connection_to(name)
 
 
 @contextmanager
@@ -111,8 +120,8 @@ def signed_in_client() -> Any:
     return Client(headers={"Authorization": f"Bearer {token}"}, SERVER_NAME="127.0.0.1")
 
 
-def one_round(times: Times, customer_id: int | None, count: int) -> None:
-    """The operations `count` times, for that customer, or for others at random, in the database connected to."""
+def one_round(times: Times, customer_id: int | None) -> None:
+    """Each operation once, for that customer, or for others at random, in the database connected to."""
     from invoices.models import Invoice
     from parties.models import Customer
 
@@ -121,24 +130,23 @@ def one_round(times: Times, customer_id: int | None, count: int) -> None:
     newest, oldest = (invoices.order_by(order).values_list("pk", flat=True)[0] for order in ("-pk", "pk"))
     query = "" if customer_id is None else f"&customerId={customer_id}"
     client = signed_in_client()
-    for _ in range(count):
-        write(times, customer_id or random.randint(2, last))  # noqa: S311  # nothing is kept secret by it
-        near = random.randint(oldest, newest)  # noqa: S311  # as above
-        one = invoices.filter(pk__gte=near).order_by("pk").values_list("pk", flat=True)[0]
-        read(
-            times,
-            client,
-            {"read one invoice": f"/api/invoices/{one}", "page of 50": f"/api/invoices?pageSize=50{query}"},
-        )
+    write(times, customer_id or random.randint(2, last))  # noqa: S311  # nothing is kept secret by it
+    near = random.randint(oldest, newest)  # noqa: S311  # as above
+    one = invoices.filter(pk__gte=near).order_by("pk").values_list("pk", flat=True)[0]
+    read(
+        times,
+        client,
+        {"read one invoice": f"/api/invoices/{one}", "page of 50": f"/api/invoices?pageSize=50{query}"},
+    )
 
 
-def compare(sides: Mapping[str, tuple[str, int | None]], rounds: int, count: int) -> dict[str, Times]:
+def compare(sides: Mapping[str, tuple[str, int | None]], rounds: int) -> dict[str, Times]:
     """The times of each side (a database, and a customer where it is about one), measured in turn."""
     times: dict[str, Times] = {side: defaultdict(list) for side in sides}
-    for number in range(rounds + 1):
+    for number in range(-WARM_UP, rounds):
         for side, (name, customer_id) in sides.items():
             connect_to(name)
-            one_round(times[side] if number else defaultdict(list), customer_id, count)
+            one_round(defaultdict(list) if number < 0 else times[side], customer_id)
     return times
 
 
@@ -174,8 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("small", help="the name of the database with 10,000 invoices")
     parser.add_argument("large", help="the name of the database with 1,000,000")
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--count", type=int, default=5, help="operations of a kind in a round")
+    parser.add_argument("--rounds", type=int, default=150, help="each of one operation of a kind")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     set_up_django(served_environment(f"{postgresql_server()}/{options.small}"))
@@ -183,10 +190,8 @@ def main() -> None:
     few, how_few, how_many = customer_with_few(options.large)
     customers = {"small": (options.large, few), "large": (options.large, LARGE_CUSTOMER)}
     figures = {
-        f"growth from {options.small} to {options.large}": rows_of(compare(books, options.rounds, options.count)),
-        f"growth of a customer from {how_few} to {how_many}": rows_of(
-            compare(customers, options.rounds, options.count)
-        ),
+        f"growth from {options.small} to {options.large}": rows_of(compare(books, options.rounds)),
+        f"growth of a customer from {how_few} to {how_many}": rows_of(compare(customers, options.rounds)),
     }
     table = [goal for title, rows in figures.items() for goal in goals(title, rows)]
     if options.json:
