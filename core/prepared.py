@@ -12,6 +12,8 @@ from django.db.models import Field, Model, QuerySet, Value
 from django.db.models.query import ModelIterable
 from django.db.transaction import TransactionManagementError
 
+from core.database import KEYS
+
 Row = TypeVar("Row", bound=Model)
 
 
@@ -43,7 +45,9 @@ class Prepared(Generic[Row]):
         self.build = build
 
     def rows(self, **values: Any) -> list[Row]:
-        """The rows that the query finds with `values` in its slots."""
+        """The rows that the query finds with `values` in its slots: none where one is an id that no row can have."""
+        if any(isinstance(value, int) and value not in KEYS for value in values.values()):
+            return []
         # The connection of this thread: `connection` itself stands for that of whoever asks.
         compiled = connections[DEFAULT_DB_ALIAS].__dict__.setdefault("prepared_queries", {})
         if self not in compiled:

@@ -58,6 +58,11 @@ def test_the_query_is_built_once_for_a_connection(django_assert_num_queries):
     assert built == ["built"]
 
 
+@pytest.mark.parametrize("user_id", [2**63, 10**30, 0, -1])
+def test_nobody_has_an_id_that_no_row_can_have(user_id):
+    assert BY_KEY.rows(key="a", user_id=user_id) == []
+
+
 def test_a_slot_needs_its_value():
     with pytest.raises(KeyError, match="user_id"):
         BY_KEY.rows(key="a")

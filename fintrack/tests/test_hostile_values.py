@@ -76,6 +76,10 @@ VALID_BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "createCustomer": lambda world: {"name": "Acme"},
     "updateCustomer": lambda world: {"version": 1},
     "createInvoice": lambda world: {"customerId": world.customer.pk, "items": [ITEM]},
+    "bulkInvoices": lambda world: {
+        "action": "create",
+        "invoices": [{"customerId": world.customer.pk, "items": [ITEM]}],
+    },
     "updateInvoice": lambda world: {"version": 1, "items": [ITEM]},
     "issueInvoice": lambda world: {},
     "cancelInvoice": lambda world: {},
