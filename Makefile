@@ -86,7 +86,7 @@ replay: .venv/.development ## replay real receivables over HTTP on a database of
 	$(BIN)/python benchmarks/replay_receivables.py
 
 torture: .venv/.development ## kill, restart and cut off a private installation under 100,000 operations, and compare (SEED= repeats a run)
-	$(BIN)/python -m torture --operations 100000 --kills 300 --restarts 10 $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m torture --operations 100000 --kills 300 --restarts 10 --lock-seconds 30 $(if $(SEED),--seed $(SEED))
 
 torture-quick: .venv/.development ## the same for less than a minute
 	$(BIN)/python -m torture --operations 20000 --kills 30 --restarts 3 --seconds 45 $(if $(SEED),--seed $(SEED))
