@@ -130,12 +130,13 @@ class Mutation:
         self.results: dict[Mutant, int] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Take away the tests that look at the text of the triggers."""
-        items[:] = [item for item in items if not any(words in item.name for words in COMPARING)]
+        """Take away the tests that look at the text of the triggers, but for one to make the database with."""
+        first = next(item for item in items if COMPARING[0] in item.name)
+        items[:] = [first, *(item for item in items if not any(words in item.name for words in COMPARING))]
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Make the database with the first test, then fork a process for each mutant."""
-        run(session, session.items[:1], keep=session.items[0])
+        run(session, session.items[:1], keep=session.items[1])
         if session.testsfailed:
             return True
         self._honest(session)
@@ -161,7 +162,7 @@ class Mutation:
 
     def _chosen(self) -> list[Mutant]:
         """The mutants that the options ask for, in an order that the seed decides."""
-        found = [mutant for mutant in mutants(pieces()) if self.options.only in str(mutant)]
+        found = [mutant for mutant in mutants(pieces()) if re.search(self.options.only, str(mutant))]
         random.Random(self.options.seed).shuffle(found)  # noqa: S311  not a secret
         return found[: self.options.sample]
 
@@ -221,7 +222,7 @@ def tested(session: pytest.Session, mutant: Mutant | None) -> int:
             install_triggers(connection)
         except DatabaseError:
             return INVALID
-        run(session, session.items)
+        run(session, session.items[1:], keep=session.items[0])
     return KILLED if session.testsfailed else SURVIVED
 
 
@@ -272,10 +273,10 @@ class own_database:  # noqa: N801  used as a function
             cursor.execute(statement)
 
 
-def run(session: pytest.Session, items: list[pytest.Item], keep: pytest.Item | None = None) -> None:
+def run(session: pytest.Session, items: list[pytest.Item], keep: pytest.Item) -> None:
     """Run tests until one fails; what `keep` needs (the database) stays."""
     for index, item in enumerate(items):
-        following = items[index + 1] if index + 1 < len(items) else keep or items[0]
+        following = items[index + 1] if index + 1 < len(items) else keep
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
             return
@@ -284,12 +285,12 @@ def run(session: pytest.Session, items: list[pytest.Item], keep: pytest.Item | N
 def main() -> None:
     """Mutate, test, count."""
     parser = argparse.ArgumentParser(prog="python -m audit.tests.trigger_mutants", description=__doc__)
-    parser.add_argument("--only", default="", help="mutants with these words in their description")
+    parser.add_argument("--only", default="", help="mutants whose description matches this regular expression")
     parser.add_argument("--sample", type=int, help="so many mutants, taken at random")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--processes", type=int, default=2, help="tested at the same time")
     mutation, started = Mutation(options := parser.parse_args()), time.monotonic()
-    arguments = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:schemathesis", "--nomigrations", "--capture=no"]
+    arguments = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:schemathesis", "--capture=no"]
     status = pytest.main([*arguments, *TESTS], plugins=[mutation])
     counts = Counter(mutation.results.values())
     print(", ".join(f"{counts[result]} {NAMES[result]}" for result in (KILLED, SURVIVED, INVALID, BROKEN)), end="")
