@@ -86,7 +86,7 @@ replay: .venv/.development ## replay real receivables over HTTP on a database of
 	$(BIN)/python benchmarks/replay_receivables.py
 
 torture: .venv/.development ## kill, restart and cut off a private installation under 100,000 operations, and compare (SEED= repeats a run)
-	$(BIN)/python -m torture --operations 100000 --kills 300 --restarts 10 $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m torture --operations 100000 --kills 300 --restarts 10 --lock-seconds 30 $(if $(SEED),--seed $(SEED))
 
 torture-quick: .venv/.development ## the same for less than a minute
 	$(BIN)/python -m torture --operations 20000 --kills 30 --restarts 3 --seconds 45 $(if $(SEED),--seed $(SEED))
@@ -97,9 +97,10 @@ torture-controls: .venv/.development ## plant one fault after the other, each of
 hostility: .venv/.development ## send the API ten thousand generated requests as each role, and every hostile value to every field
 	HOSTILE_CASES=10000 $(BIN)/python -m pytest -n auto fintrack/tests/test_generated_requests.py fintrack/tests/test_hostile_values.py $(PYTEST_ARGS)
 
-mutation: .venv/.development ## change the rules of money, rights and record line by line: the tests must notice (a quarter of an hour)
+mutation: .venv/.development ## change the rules of money, rights and record one by one: the tests must notice (half an hour; TRIGGER_MUTANTS=2000: all)
 	$(BIN)/python -m mutmut run --max-children 2
 	$(BIN)/python -m mutmut results
+	$(BIN)/python -m audit.tests.trigger_mutants --sample $(or $(TRIGGER_MUTANTS),100)
 
 bench: .venv/.development ## run the benchmarks in some minutes and list the goals (FULL=yes: 1,000,000 invoices; docs/performance.md)
 	@case "$(DATABASE_URL)" in postgres*) ;; *) \

@@ -4,13 +4,16 @@ import argparse
 import secrets
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from torture.cluster import Cluster, NoPostgres, temporary_cluster
-from torture.installation import install, make_base
+from torture.held_lock import told
+from torture.installation import LOCK_TIMEOUT_SECONDS, install, make_base
 from torture.run import Orders, Outcome, torture
-from torture.sabotage import MODES, Sabotage
+from torture.sabotage import MODES, NONE, Sabotage
 
 CONTROL = Orders(operations=250, kills=2, restarts=1, seed=1, shared_keys=5)
+CONTROL_LOCK_SECONDS, CONTROL_LOCK_TIMEOUT_SECONDS = 7, 1
 
 
 def main() -> None:
@@ -20,13 +23,20 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=300, help="kill -9 of a worker, every fifteenth of the master")
     parser.add_argument("--restarts", type=int, default=10, help="immediate restarts of PostgreSQL")
     parser.add_argument("--shared-keys", type=int, default=100, help="payments that all clients give under one key")
+    parser.add_argument("--lock-seconds", type=float, default=0, help="half way, lock the hot invoice for so long")
     parser.add_argument("--seconds", type=float, help="end after so long, whatever is done by then")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="of all that is left to chance")
     parser.add_argument("--sabotage", choices=MODES, default="none", help="plant a fault, which the run must find")
     parser.add_argument("--controls", action="store_true", help="small runs, one for each fault that can be planted")
     options = parser.parse_args()
     orders = Orders(
-        options.operations, options.kills, options.restarts, options.seed, options.seconds, options.shared_keys
+        options.operations,
+        options.kills,
+        options.restarts,
+        options.seed,
+        options.seconds,
+        options.shared_keys,
+        options.lock_seconds,
     )
     try:
         with temporary_cluster() as cluster:
@@ -40,25 +50,30 @@ def main() -> None:
 def one_run(cluster: Cluster, orders: Orders, sabotage: Sabotage) -> int:
     """One run with its report; the exit status."""
     print(f"Seed {orders.seed}", flush=True)
-    return report(tortured(cluster, orders, sabotage, show=lambda line: print(line, flush=True)))
+    return report(tortured(cluster, orders, sabotage, LOCK_TIMEOUT_SECONDS, show=lambda line: print(line, flush=True)))
 
 
 def controls(cluster: Cluster) -> int:
     """A small run for each sabotage and an honest one; 1 where one is missed, or something found where nothing is."""
     missed = 0
     for sabotage in MODES.values():
-        outcome = tortured(cluster, CONTROL, sabotage, show=lambda _: None)
+        # The honest run shows that a lock by itself is no fault.
+        lock_seconds = CONTROL_LOCK_SECONDS if sabotage is NONE or sabotage.waits_for_ever else 0
+        orders = replace(CONTROL, lock_seconds=lock_seconds)
+        outcome = tortured(cluster, orders, sabotage, CONTROL_LOCK_TIMEOUT_SECONDS, show=lambda _: None)
         named = [fault for fault in outcome.faults if sabotage.found_by in fault]
         is_right = bool(named) if sabotage.found_by else not outcome.faults
         missed += not is_right
         verdict = "as it must be" if is_right else "WRONG"
-        print(f"{sabotage.name:14} {len(outcome.faults):5} faults, {verdict}: {(named or ['none'])[0]}", flush=True)
+        print(f"{sabotage.name:16} {len(outcome.faults):5} faults, {verdict}: {(named or ['none'])[0]}", flush=True)
     return 1 if missed else 0
 
 
-def tortured(cluster: Cluster, orders: Orders, sabotage: Sabotage, show: Callable[[str], None]) -> Outcome:
+def tortured(
+    cluster: Cluster, orders: Orders, sabotage: Sabotage, lock_timeout_seconds: int, show: Callable[[str], None]
+) -> Outcome:
     """What a run came to in a new installation, which ends with it."""
-    installation = install(cluster, sabotage.name, sabotage)
+    installation = install(cluster, sabotage.name, sabotage, lock_timeout_seconds)
     try:
         return torture(installation, orders, show)
     finally:
@@ -77,6 +92,8 @@ def report(outcome: Outcome) -> int:
     print(f"{chaos.killed} kills ({chaos.masters_killed} of the master), {chaos.restarted} immediate restarts")
     print(f"{outcome.lost_by_proxy} answers swallowed by the proxy, {repeated} commands asked more than once,")
     print(f"{sum(answer.replayed for answer in answers)} answered with the reply of an earlier attempt")
+    if outcome.lock:
+        print(told(outcome.lock, answers))
     print(outcome.proof.strip().splitlines()[-1] if outcome.proof.strip() else "verify_books said nothing")
     print(f"{len(outcome.faults)} faults (seed {outcome.orders.seed})")
     for fault in outcome.faults[:50]:

@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from multiprocessing.sharedctypes import Synchronized, SynchronizedArray
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PATIENCE_SECONDS = 90
 PAUSE_SECONDS = 0.02
@@ -20,6 +20,8 @@ KEPT = (
     *("paymentId", "refundPaymentIds", "reversalPaymentId"),
 )
 UNSETTLED = {401, 429, 502, 503, 504}
+AT_THE_LOCK_EVERY = 3
+"""While somebody holds a lock, every third client insists on what is locked, and the others avoid it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,16 @@ class Command:
     body: dict[str, Any]
     invoice: int | None = None
     amount: str = "0"
+
+
+class Attempt(NamedTuple):
+    """One try of a command: when it began (by the machine's monotonic clock), how long it took, what came, if any."""
+
+    began: float
+    seconds: float
+    status: int = 0
+    code: str = ""
+    retry_after: str = ""
 
 
 @dataclass
@@ -51,6 +63,7 @@ class Answer:
     lost: int = 0
     busy: int = 0
     replayed: bool = False
+    tries: list[Attempt] = field(default_factory=list)
 
     def settle(self, status: int, reply: dict[str, Any], *, replayed: bool) -> None:
         """Take the answer, and of its reply what the oracle looks at."""
@@ -65,12 +78,16 @@ class Answer:
 
 @dataclass
 class Board:
-    """What the clients share: documents to fight over (the first issued one is hot), how far they are, when to end."""
+    """What the clients share: documents to fight over (the first issued one is hot), how far they are, when to end.
+
+    `held` is the invoice whose row somebody has locked, or is about to; 0 where nobody has.
+    """
 
     issued: "SynchronizedArray[int]"
     drafts: "SynchronizedArray[int]"
     done: "Synchronized[int]"
     ended: "Synchronized[int]"
+    held: "Synchronized[int]"
 
 
 @dataclass(frozen=True)
@@ -92,6 +109,7 @@ class Connection:
         self.plan = plan
         self.http = http.client.HTTPConnection("127.0.0.1", plan.port, timeout=30)
         self.token = ""
+        self.retry_after = ""
 
     def sign_in(self) -> None:
         """Get a new access token; until it comes, or the patience ends."""
@@ -119,6 +137,7 @@ class Connection:
         self.http.request(method, path, json.dumps(body), headers)
         response = self.http.getresponse()
         text = response.read()
+        self.retry_after = response.headers.get("Retry-After", "")
         if not text and response.status != 204:  # http.client takes headers that were cut off for complete ones
             raise http.client.HTTPException("half an answer")
         replayed = response.headers.get("Idempotent-Replayed") == "true"
@@ -130,16 +149,20 @@ class Connection:
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
             answer.attempts += 1
+            began = time.monotonic()
             try:
                 status, reply, replayed = self.ask(command.method, command.path, command.body, key)
             except (OSError, http.client.HTTPException):
                 answer.lost += 1
+                answer.tries.append(Attempt(began, time.monotonic() - began))
                 self.http.close()
                 time.sleep(PAUSE_SECONDS)
                 continue
+            seconds, code = time.monotonic() - began, str(reply.get("code", ""))
+            answer.tries.append(Attempt(began, seconds, status, code, self.retry_after))
             if status == 401:
                 self.sign_in()
-            elif status in UNSETTLED or reply.get("code") == "idempotency_key_busy":
+            elif status in UNSETTLED or code == "idempotency_key_busy":
                 answer.busy += 1
                 time.sleep(PAUSE_SECONDS)
             else:
@@ -248,7 +271,10 @@ class Hammer:
         return Command("reverse", "POST", path, {}, invoice)
 
     def _some_issued(self) -> int:
-        """The hot invoice, or one of the cold ones."""
+        """The hot invoice, or one of the cold ones; while one is locked, that one or any other, as our number says."""
+        if held := self.board.held.value:
+            others = [invoice for invoice in self.board.issued[:] if invoice != held]
+            return int(held if self.number % AT_THE_LOCK_EVERY == 0 else self.chance.choice(others))
         hot = self.chance.random() < HOT_SHARE
         return int(self.board.issued[0 if hot else self.chance.randrange(len(self.board.issued))])
 

@@ -12,6 +12,7 @@ from torture.server import WebServer, environment, manage
 ADMIN, FINANCE = "admin@torture.example", "finance@torture.example"
 PASSWORD = "correct-horse-battery"  # noqa: S105  of a database that nobody else reaches
 BASE = "fintrack_base"
+LOCK_TIMEOUT_SECONDS = 5
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Installation:
     web: WebServer
     customer: int
     sabotage: Sabotage
+    lock_timeout_seconds: int
 
     def verify_books(self) -> tuple[int, str]:
         """The exit status of ``manage.py verify_books``, and what it said."""
@@ -38,18 +40,24 @@ def make_base(cluster: Cluster) -> None:
     _require(settings | {"FINTRACK_ADMIN_PASSWORD": PASSWORD}, "setup", *company)
 
 
-def install(cluster: Cluster, name: str, sabotage: Sabotage = NONE) -> Installation:
-    """A new installation in a copy of the base, served; with a Finance user and a customer."""
+def install(
+    cluster: Cluster, name: str, sabotage: Sabotage = NONE, lock_timeout_seconds: int = LOCK_TIMEOUT_SECONDS
+) -> Installation:
+    """A new installation in a copy of the base, served; with a Finance user and a customer.
+
+    Its commands wait `lock_timeout_seconds` for a lock, unless the sabotage lets them wait for ever.
+    """
     url = cluster.create_database(name, template=BASE)
     if sabotage.commits_early:
         cluster.acknowledge_early(name)
-    settings = environment(url) | {MODE_VARIABLE: sabotage.name}
+    patience = 0 if sabotage.waits_for_ever else lock_timeout_seconds
+    settings = environment(url) | {MODE_VARIABLE: sabotage.name, "DATABASE_LOCK_TIMEOUT_SECONDS": str(patience)}
     web = WebServer(settings, cluster.folder / f"{name}.log", sabotage.application)
     web.start()
     admin = _sign_in(web.port)
     _post(web.port, "/api/auth/register", {"email": FINANCE, "password": PASSWORD, "role": "Finance"}, admin)
     customer = _post(web.port, "/api/customers", {"name": "Torture"}, admin)
-    return Installation(cluster, url, web, customer["id"], sabotage)
+    return Installation(cluster, url, web, customer["id"], sabotage, lock_timeout_seconds)
 
 
 def log_folder(cluster: Cluster, name: str) -> Path:

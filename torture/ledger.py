@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 
-from torture.clients import Answer
+from torture.clients import Answer, Attempt
 
 MONEY = {"pay": "paymentId", "refund": "refundPaymentIds", "reverse": "reversalPaymentId"}
 ACTIONS = {
@@ -56,10 +56,14 @@ class Books:
 def read_logs(folder: Path) -> list[Answer]:
     """What all clients were answered."""
     return [
-        Answer(**json.loads(line))
+        _answer(json.loads(line))
         for path in sorted(folder.glob("client-*.jsonl"))
         for line in path.read_text(encoding="utf-8").splitlines()
     ]
+
+
+def _answer(logged: dict[str, Any]) -> Answer:
+    return Answer(**(logged | {"tries": [Attempt(*attempt) for attempt in logged["tries"]]}))
 
 
 def read_books(url: str, run: str) -> Books:

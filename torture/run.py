@@ -11,6 +11,7 @@ from typing import Any
 
 from torture.chaos import Chaos
 from torture.clients import Answer, Board, Hammer, Plan
+from torture.held_lock import HeldLock, hold, lock_faults
 from torture.installation import FINANCE, PASSWORD, Installation, log_folder
 from torture.ledger import differences, read_books, read_logs
 from torture.proxy import Proxy
@@ -21,6 +22,7 @@ ISSUED, DRAFTS = 51, 12
 LOSS = 0.03
 LOOK_SECONDS = 0.05
 SHOW_SECONDS = 2.0
+HALF_WAY = 0.5
 LAST_ANSWERS_SECONDS = 120
 
 
@@ -28,7 +30,8 @@ LAST_ANSWERS_SECONDS = 120
 class Orders:
     """How much to do: at least so many operations, kills and restarts; an end after `seconds` (None: no such end).
 
-    The first operations are `shared_keys` payments that all clients give at once, under the same keys.
+    The first operations are `shared_keys` payments that all clients give at once, under the same keys. Half way, the
+    hot invoice is locked for `lock_seconds`.
     """
 
     operations: int
@@ -37,6 +40,7 @@ class Orders:
     seed: int
     seconds: float | None = None
     shared_keys: int = 100
+    lock_seconds: float = 0
 
 
 @dataclass
@@ -50,6 +54,7 @@ class Outcome:
     lost_by_proxy: int
     faults: list[str]
     proof: str
+    lock: HeldLock | None = None
 
     @property
     def counts(self) -> Counter[str]:
@@ -62,7 +67,7 @@ class Outcome:
 def torture(installation: Installation, orders: Orders, show: Callable[[str], None] = print) -> Outcome:
     """Do the worst to the installation. `show` is given a line now and then."""
     folder = log_folder(installation.cluster, installation.url.rsplit("/", 1)[1])
-    board = Board(FORK.Array("q", ISSUED), FORK.Array("q", DRAFTS), FORK.Value("q", 0), FORK.Value("b", 0))
+    board = Board(FORK.Array("q", ISSUED), FORK.Array("q", DRAFTS), *_counters())
     lost = FORK.Value("q", 0)
     chaos = Chaos(installation.cluster, [installation.web], orders.seed, orders.kills, orders.restarts)
     with losing_proxy(installation.web.port, orders.seed, lost) as proxy_port:
@@ -78,7 +83,7 @@ def torture(installation: Installation, orders: Orders, show: Callable[[str], No
         clients = [FORK.Process(target=_work, args=arguments, daemon=True) for arguments in work]
         for client in clients:
             client.start()
-        watch(board, orders, chaos, show)
+        lock = watch(board, orders, chaos, show, installation.url)
         board.ended.value = 1
         stragglers = _join(clients)
         seconds = time.monotonic() - started
@@ -86,10 +91,17 @@ def torture(installation: Installation, orders: Orders, show: Callable[[str], No
     installation.sabotage.afterwards(installation.url, answers, orders.seed)
     faults = [f"client {client.name} ended with {client.exitcode}" for client in stragglers]
     faults += differences(answers, read_books(installation.url, f"run{orders.seed}"))
+    if lock:
+        faults += lock_faults(answers, lock, installation.lock_timeout_seconds)
     status, proof = installation.verify_books()
     if status:
         faults.append(f"verify_books ended with {status}: {proof[-2000:]}")
-    return Outcome(orders, answers, seconds, chaos, lost.value, faults, proof)
+    return Outcome(orders, answers, seconds, chaos, lost.value, faults, proof, lock)
+
+
+def _counters() -> tuple[Any, Any, Any]:
+    """What the board counts and says: commands done, whether it is over, which invoice is locked."""
+    return FORK.Value("q", 0), FORK.Value("b", 0), FORK.Value("q", 0)
 
 
 def prepare(setter: Hammer) -> None:
@@ -109,15 +121,23 @@ def _work(hammer: Callable[[int], Hammer], number: int, shared_keys: int) -> Non
     client.hammer()
 
 
-def watch(board: Board, orders: Orders, chaos: Chaos, show: Callable[[str], None]) -> None:
-    """Let chaos strike in step with the work, until the orders are carried out."""
+def watch(board: Board, orders: Orders, chaos: Chaos, show: Callable[[str], None], url: str) -> HeldLock | None:
+    """Let chaos strike in step with the work, until the orders are carried out; the lock that was held meanwhile.
+
+    Nothing is killed while the lock is held: its holder is to keep it.
+    """
     started = shown = time.monotonic()
+    lock = None
     while True:
         now = time.monotonic()
         done, elapsed = board.done.value, now - started
         if (done >= orders.operations and chaos.is_over) or (orders.seconds and elapsed > orders.seconds):
-            return
-        chaos.go_on(max(done / orders.operations, elapsed / orders.seconds if orders.seconds else 0))
+            return lock
+        progress = max(done / orders.operations, elapsed / orders.seconds if orders.seconds else 0)
+        if orders.lock_seconds and lock is None and progress >= HALF_WAY:
+            show(f"{done:7} operations; the hot invoice is locked for {orders.lock_seconds:.0f} s")
+            lock = hold(url, board, orders.lock_seconds)
+        chaos.go_on(progress)
         if now - shown > SHOW_SECONDS:
             shown = now
             show(f"{done:7} operations, {done / elapsed:5.0f}/s, {chaos.killed:3} kills, {chaos.restarted:2} restarts")

@@ -2,7 +2,8 @@
 
 ``lost-update``: the balance is read before the row is locked. ``double-effect``: idempotency keys are not claimed.
 ``early-commit``: PostgreSQL acknowledges a commit before it is written down. ``lost-ack``: after the run, a payment
-that was acknowledged is taken out of the database behind the triggers' back.
+that was acknowledged is taken out of the database behind the triggers' back. ``lock-timeout-off``: commands wait for a
+lock as long as somebody holds it.
 """
 
 import random
@@ -29,6 +30,7 @@ class Sabotage:
     in_program: bool = False
     commits_early: bool = False
     removes_a_payment: bool = False
+    waits_for_ever: bool = False
 
     @property
     def application(self) -> str:
@@ -51,6 +53,7 @@ MODES = {
         Sabotage("double-effect", "pay was acknowledged and has", in_program=True),
         Sabotage("early-commit", "was acknowledged and has 0 effects", commits_early=True),
         Sabotage("lost-ack", "pay was acknowledged and has 0 effects", removes_a_payment=True),
+        Sabotage("lock-timeout-off", "waited for the lock", waits_for_ever=True),
     )
 }
 

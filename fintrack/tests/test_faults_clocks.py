@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -22,7 +23,7 @@ from parties.models import Company
 from parties.tests.factories import make_company
 from payments.models import Payment
 from payments.services import apply_payment, refund_payment, reverse_payment
-from reports.periods import days_between
+from reports.periods import Days, days_between
 from reports.selectors import revenue
 
 pytestmark = pytest.mark.django_db
@@ -74,8 +75,12 @@ def test_an_invoice_is_overdue_from_the_end_of_its_day(zone: str, day: date, las
 def test_a_report_of_a_day_has_what_came_between_its_first_and_its_last_second(
     zone: str, day: date, last_second: str, hours: int
 ) -> None:
-    company = make_company(time_zone=zone)
-    last = at(last_second)
+    assert received_on(day, make_company(time_zone=zone), at(last_second), hours) == Decimal("70")
+    assert list(faults()) == []
+
+
+def received_on(day: date, company: Company, last: datetime, hours: int) -> Decimal:
+    """What a report of the day received: 10 in its first moment, 20, and 40 in its last; 101 came before and after."""
     with time_machine.travel(last + timedelta(days=2), tick=False):
         invoice = make_issued(company, make_item("1000"), issue_date=day)
         first = last - timedelta(hours=hours) + timedelta(seconds=1)
@@ -88,7 +93,35 @@ def test_a_report_of_a_day_has_what_came_between_its_first_and_its_last_second(
         ]:
             apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount=Decimal(amount), paid_at=moment)
         [found] = revenue(days_between([company], day, day))
-    assert (found.received, list(faults())) == (Decimal("70"), [])
+    return found.received
+
+
+@pytest.fixture
+def calendar_of_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard is off: every company's day is that of UTC."""
+    monkeypatch.setattr(Company, "zone", ZoneInfo("UTC"))
+
+
+@pytest.mark.usefixtures("calendar_of_utc")
+def test_control_by_the_calendar_of_utc_year_due_date_and_report_are_wrong() -> None:
+    with time_machine.travel(at("2026-12-31 10:00:00"), tick=False):
+        assert make_issued(make_company(time_zone="Pacific/Kiritimati")).number == "INV-2026-000001"
+    for zone, day, last_second, hours in LAST_MOMENTS:
+        company = make_company(time_zone=zone)
+        with time_machine.travel(at(last_second), tick=False) as clock:
+            invoice = make_issued(company, issue_date=day, due_date=day)
+            was_overdue = invoice.is_overdue
+            clock.shift(1)
+            assert (was_overdue, invoice.is_overdue) != (False, True)
+        assert received_on(day, company, at(last_second), hours) != Decimal("70")
+
+
+@pytest.mark.parametrize(("zone", "day", "last_second", "hours"), [row for row in LAST_MOMENTS if row[3] != 24])
+def test_control_a_day_of_24_hours_everywhere_makes_a_wrong_report(
+    zone: str, day: date, last_second: str, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Days, "end", property(lambda days: days.start.astimezone(UTC) + timedelta(hours=24)))
+    assert received_on(day, make_company(time_zone=zone), at(last_second), hours) != Decimal("70")
 
 
 # The database's clock is set back an hour between two commands

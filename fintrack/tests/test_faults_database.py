@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from threading import Barrier
 from typing import Any
@@ -219,6 +220,19 @@ def test_a_lock_held_for_long_is_a_clear_503_in_time_and_harms_nobody_else(
     # then: as soon as it is let go, the repeats are booked
     assert [pay(user, invoice, f"k{n}").status_code for n in range(4)] == [201] * 4
     assert list(faults()) == []
+
+
+def test_control_without_a_lock_timeout_the_command_waits_as_long_as_the_lock_is_held(
+    user: User, invoice: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", "-c lock_timeout=0")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Invoice.objects.select_for_update().get(pk=invoice.pk)
+            waiting = pool.submit(race, [partial(pay, user, invoice)])
+            assert wait([waiting], timeout=2).not_done
+        [reply] = waiting.result()
+    assert reply.status_code == 201
 
 
 @pytest.mark.usefixtures("impatient")

@@ -8,6 +8,7 @@ from django.db import connection
 
 from accounts.tests.factories import api_client, make_user
 from audit.books import faults
+from core import outages
 from core.models import IdempotencyKey
 from invoices.models import Invoice
 from invoices.tests.factories import make_issued
@@ -52,3 +53,19 @@ def test_a_full_disk_is_a_503_that_leaves_no_half_state_and_goes_away_with_it():
     assert pay(booked).status_code == 201
     assert Payment.objects.count() == booked + 1
     assert list(faults()) == []
+
+
+def test_control_unless_the_words_of_the_database_are_known_a_full_disk_is_a_defect(monkeypatch):
+    company = make_company()
+    client, invoice = api_client(make_user("Finance", company)), make_issued(company)
+    client.raise_request_exception = False
+    monkeypatch.delitem(outages.WORDS_OF_SQLITE, "database or disk is full")
+
+    def pay(number):
+        details = {"amount": "0.01", "reference": f"{number} ".ljust(190, "x")}
+        key = {"HTTP_IDEMPOTENCY_KEY": f"key-{number}"}
+        return client.post(f"/api/invoices/{invoice.pk}/payments", details, **key)
+
+    with no_more_pages():
+        refused = next(reply for reply in map(pay, range(500)) if reply.status_code != 201)
+    assert refused.status_code == 500
