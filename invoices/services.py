@@ -5,7 +5,7 @@ DateInvalid, PeriodLocked, HasEntries, SeriesInUse, CustomerUnknown, CustomerArc
 UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -41,6 +41,8 @@ MAXIMUM_LINES = 1_000
 RATE_DECIMALS = 4
 EARLIEST_DATE = date(1900, 1, 1)
 LATEST_DATE = date(2999, 12, 31)
+
+_followers_of_issues: list[Callable[[Actor, Invoice], None]] = []
 
 
 class InvoiceNotFound(NotFound):
@@ -309,6 +311,11 @@ def delete_draft(*, actor: Actor, invoice_id: int, version: int | None = None) -
             invoice.delete()
 
 
+def on_issue(follow: Callable[[Actor, Invoice], None]) -> None:
+    """Let `follow` run with who issued and each issued invoice, in the transaction of the command."""
+    _followers_of_issues.append(follow)
+
+
 def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) -> Invoice:
     """The invoice, issued: numbered without a gap in its series, and frozen with both parties as they are now.
 
@@ -336,6 +343,8 @@ def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) 
                 seller=invoice.company.seller_details(),
                 buyer=invoice.customer.details(),
             )
+        for follow in _followers_of_issues:
+            follow(actor, invoice)
     return invoice
 
 
