@@ -6,32 +6,48 @@ StagesInvalid, LanguageInvalid, PreferenceInvalid, and template_exists from the 
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django_tasks import TaskResultStatus, default_task_backend
 from django_tasks_db.models import DBTaskResult
 
-from audit.actors import Actor
+from audit.actors import Actor, SystemActor
 from audit.services import recording, require_version, write_version
+from core.database import locked
 from core.errors import DomainError
+from core.text import clean_text
 from invoices.lifecycle import Status, WrongStatus
-from invoices.models import Invoice
+from invoices.models import OPEN_STATUSES, Invoice
 from invoices.services import lock_invoice
 from notifications.kinds import Kind, State, next_try
 from notifications.letters import mail_of, new_mail_id, texts_of, written
-from notifications.models import Delivery, MailSettings, Message
+from notifications.models import (
+    BODY_LENGTH,
+    SUBJECT_LENGTH,
+    DailyRun,
+    Delivery,
+    MailSettings,
+    MailTemplate,
+    Message,
+    Preference,
+)
 from notifications.reminders import require_stages
-from notifications.smtp import Outcome, Result, hand_over
-from parties.models import Company
+from notifications.selectors import language_of, preferences_about, reminders_due
+from notifications.smtp import ERROR_LENGTH, Outcome, Result, hand_over
+from notifications.templating import TemplateInvalid, require_known_placeholders
+from parties.models import Company, Customer
 
 logger = logging.getLogger(__name__)
 
+REMINDING = SystemActor("system:reminders")
 MESSAGES_AT_ONCE = 20
 LEASE = timedelta(minutes=10)
 """How long a mail takes at most. Each step waits no longer than EMAIL_TIMEOUT."""
+JOBS_KEPT = timedelta(days=14)
 SENDABLE = (Status.ISSUED, Status.PARTIALLY_PAID, Status.PAID)
 ACTIONS = {Kind.INVOICE: "invoice.sent", Kind.REMINDER: "invoice.reminded"}
 
@@ -60,6 +76,14 @@ class LanguageInvalid(DomainError):
     default_detail = "A language is its two letters in ISO 639-1, such as en or de."
 
 
+class NotRepeatable(DomainError):
+    """It was sent, or is about to be."""
+
+    code = "not_repeatable"
+    title = "Nothing to repeat"
+    default_detail = "Only messages that failed, or of which nobody knows, are tried again."
+
+
 def request_sending(*, actor: Actor, invoice_id: int) -> Message:
     """The message that will bring the invoice to its customer, for the first time or again. A worker sends it.
 
@@ -74,13 +98,16 @@ def request_sending(*, actor: Actor, invoice_id: int) -> Message:
         if not invoice.customer.email:
             raise NoAddress
         with recording(actor=actor, action="invoice.send_requested", company_id=invoice.company_id):
-            return _write_message(actor, invoice, Kind.INVOICE, key=str(earlier.count() + 1))
+            message = _write_message(actor, invoice, Kind.INVOICE, key=str(earlier.count() + 1))
+            wake_worker()
+    return message
 
 
 def send_when_issued(actor: Actor, invoice: Invoice) -> None:
     """Send a newly issued invoice where its company wants that; a customer without an address is a failed message."""
     if MailSettings.objects.filter(company_id=invoice.company_id, send_on_issue=True).exists():
         _write_message(actor, invoice, Kind.INVOICE, key="1")
+        wake_worker()
 
 
 def deliver_due(*, now: datetime | None = None, limit: int = MESSAGES_AT_ONCE) -> int:
@@ -89,7 +116,8 @@ def deliver_due(*, now: datetime | None = None, limit: int = MESSAGES_AT_ONCE) -
         message = _claim(now or timezone.now())
         if message is None:
             return tried
-        _write_outcome(message, _sent(message))
+        if message.state == State.SENDING:
+            _write_outcome(message, _sent(message))
     wake_worker()
     return limit
 
@@ -106,7 +134,9 @@ def give_up_on_lost(*, now: datetime | None = None) -> int:
     before = (now or timezone.now()) - LEASE
     lost = Message.objects.filter(state=State.SENDING, claimed_at__lt=before)
     return lost.update(
-        state=State.UNCERTAIN, error="The worker stopped while it was being sent: it may have arrived, or not."
+        state=State.UNCERTAIN,
+        next_attempt_at=None,
+        error="The worker stopped while it was being sent: it may have arrived, or not.",
     )
 
 
@@ -117,19 +147,20 @@ def beat(*, now: datetime | None = None) -> None:
     """
     moment = now or timezone.now()
     give_up_on_lost(now=moment)
-    _give_up_on_lost_jobs(moment)
+    _clear_jobs(moment)
     prepare_due_reminders(now=moment)
     is_due = Message.objects.filter(state=State.WAITING, next_attempt_at__lte=moment).exists()
     if is_due and not DBTaskResult.objects.ready().exists():
         wake_worker()
 
 
-def _give_up_on_lost_jobs(now: datetime) -> None:
-    """Jobs whose process died: they are no loss, since each does whatever is due, and the next one does."""
+def _clear_jobs(now: datetime) -> None:
+    """Forget old jobs, and those whose process died: they are no loss, since each does whatever is due, and the next one does."""
     running = DBTaskResult.objects.filter(status=TaskResultStatus.RUNNING)
     running.filter(started_at__lt=now - LEASE * MESSAGES_AT_ONCE).update(
         status=TaskResultStatus.FAILED, finished_at=now, traceback="The worker that ran it stopped."
     )
+    DBTaskResult.objects.finished().filter(finished_at__lt=now - JOBS_KEPT).delete()
 
 
 def _require_sendable(invoice: Invoice) -> None:
@@ -139,8 +170,7 @@ def _require_sendable(invoice: Invoice) -> None:
 
 def _write_message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str) -> Message:
     """The message, to be sent now; or failed, where there is no address."""
-    settings = MailSettings.objects.filter(company_id=invoice.company_id).first() or MailSettings()
-    subject, body = written(invoice, texts_of(invoice.company, kind, settings.language))
+    subject, body = written(invoice, texts_of(invoice.company, kind, language_of(invoice)))
     recipient = invoice.customer.email
     start: dict[str, Any] = (
         {"state": State.WAITING, "next_attempt_at": timezone.now()}
@@ -160,8 +190,6 @@ def _write_message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str) -> M
         requested_by=actor.actor_name,
         **start,
     )
-    if recipient:
-        wake_worker()
     return message
 
 
@@ -172,8 +200,10 @@ def _claim(now: datetime) -> Message | None:
         message = due.select_for_update(skip_locked=True).first()
         if message is None:
             return None
-        message.state, message.claimed_at, message.attempts = State.SENDING, now, message.attempts + 1
-        message.save(update_fields=["state", "claimed_at", "attempts"])
+        message.error = _needless(message)
+        message.state = State.NEEDLESS if message.error else State.SENDING
+        message.claimed_at, message.attempts = now, message.attempts + 1
+        message.save(update_fields=["state", "error", "claimed_at", "attempts"])
     return message
 
 
@@ -182,7 +212,10 @@ def _sent(message: Message) -> Outcome:
     try:
         mail = mail_of(message)
     except ValueError as error:
-        return Outcome(Result.PERMANENT, f"This mail cannot be written: {error}")
+        return Outcome(Result.PERMANENT, f"This mail cannot be written: {error}"[:ERROR_LENGTH])
+    except Exception as error:
+        logger.exception("Message %s could not be made into a mail.", message.pk)
+        return Outcome(Result.TEMPORARY, f"This mail could not be made: {error}"[:ERROR_LENGTH])
     return hand_over(mail)
 
 
@@ -199,7 +232,10 @@ def _write_outcome(message: Message, outcome: Outcome) -> None:
         current = Message.objects.filter(
             pk=message.pk, attempts=message.attempts, state__in=[State.SENDING, State.UNCERTAIN]
         )
-        if current.update(error=outcome.error, **values) and outcome.result is Result.SENT:
+        if (
+            current.update(**{"next_attempt_at": None, "error": outcome.error, **values})
+            and outcome.result is Result.SENT
+        ):
             _record_delivery(message)
 
 
@@ -259,5 +295,166 @@ def _language(code: str) -> str:
     return code.lower()
 
 
-def prepare_due_reminders(*, now: datetime) -> None:
-    """Nothing yet."""
+def save_template(
+    *, actor: Actor, company: Company, kind: str, language: str, subject: str, body: str, version: int | None = None
+) -> MailTemplate:
+    """The company's own texts for a kind of message in a language, new or changed.
+
+    Raises TemplateInvalid where a placeholder is none, or one of the texts is empty.
+    """
+    values = {
+        "subject": _template_text(subject, max_length=SUBJECT_LENGTH, field="subject"),
+        "body": _template_text(body, max_length=BODY_LENGTH, field="body"),
+    }
+    language = _language(language)
+    if "\n" in values["subject"]:
+        raise TemplateInvalid("A subject is one line.", field="subject")
+    with transaction.atomic():
+        rows = MailTemplate.objects.select_for_update()
+        template = rows.filter(company=company, kind=kind, language=language).first()
+        if template is not None:
+            require_version(template, version)
+        with recording(actor=actor, action="mail_template.saved", company_id=company.pk) as change:
+            if template is None:
+                return MailTemplate.objects.create(
+                    company=company, kind=kind, language=language, change=change, **values
+                )
+            write_version(template, change=change, **values)
+    return template
+
+
+def delete_template(*, actor: Actor, template_id: int, version: int | None = None) -> None:
+    """Give up a company's own texts: the built-in ones are sent again."""
+    with transaction.atomic():
+        template = locked(MailTemplate.objects.all(), pk=template_id)
+        require_version(template, version)
+        with recording(actor=actor, action="mail_template.deleted", company_id=template.company_id):
+            template.delete()
+
+
+def agree_about_invoice(
+    *, actor: Actor, invoice_id: int, version: int | None = None, do_not_remind: bool, promised_on: date | None
+) -> Preference:
+    """What was agreed about reminders of an issued invoice. Raises WrongStatus for a draft."""
+    with transaction.atomic():
+        invoice = lock_invoice(invoice_id)
+        if invoice.issued_at is None:
+            raise WrongStatus("Only issued invoices are reminded of.")
+        return _save_preference(
+            actor,
+            invoice.company_id,
+            {"invoice": invoice},
+            version,
+            {"do_not_remind": do_not_remind, "promised_on": promised_on},
+        )
+
+
+def agree_with_customer(
+    *,
+    actor: Actor,
+    customer_id: int,
+    version: int | None = None,
+    do_not_remind: bool,
+    promised_on: date | None = None,
+    language: str = "",
+) -> Preference:
+    """What was agreed with a customer about mail: no reminders, or none up to a day; and in which language."""
+    language = _language(language) if language else ""
+    with transaction.atomic():
+        customer = locked(Customer.objects.all(), pk=customer_id)
+        return _save_preference(
+            actor,
+            customer.company_id,
+            {"customer": customer},
+            version,
+            {"do_not_remind": do_not_remind, "promised_on": promised_on, "language": language},
+        )
+
+
+def prepare_due_reminders(*, now: datetime) -> int:
+    """Write the reminders of each company whose time of day has come, once a day; how many."""
+    written_messages = 0
+    for settings in MailSettings.objects.filter(remind=True).select_related("company").order_by("company_id"):
+        local = now.astimezone(settings.company.zone)
+        is_done = DailyRun.objects.filter(company=settings.company_id, day=local.date()).exists()
+        if local.time() >= settings.remind_at and not is_done:
+            written_messages += prepare_reminders(settings=settings, day=local.date())
+    return written_messages
+
+
+def prepare_reminders(*, settings: MailSettings, day: date) -> int:
+    """Write the reminders of a company that are due on `day`, for a worker to send; how many.
+
+    Any number of schedulers may do it at once, again, or with a clock that was set back: they take turns at the
+    company's settings, and the key of a message (invoice and stage) makes a second one impossible.
+    """
+    with transaction.atomic():
+        MailSettings.objects.select_for_update().get(pk=settings.pk)
+        reminders = [reminder for reminder in reminders_due(settings, day) if not reminder.obstacle]
+        for reminder in reminders:
+            _write_message(REMINDING, reminder.invoice, Kind.REMINDER, key=str(reminder.stage))
+        run, is_first = DailyRun.objects.get_or_create(
+            company_id=settings.company_id, day=day, defaults={"messages": len(reminders)}
+        )
+        if reminders:
+            wake_worker()
+        if not is_first:
+            DailyRun.objects.filter(pk=run.pk).update(messages=F("messages") + len(reminders))
+    return len(reminders)
+
+
+def retry_message(*, actor: Actor, message_id: int) -> Message:
+    """Send a message that failed, or of which nobody knows, once more, to the address that the customer has now.
+
+    Raises NotRepeatable for any other, NoAddress.
+    """
+    with transaction.atomic():
+        message = locked(Message.objects.all(), pk=message_id)
+        if message.state not in (State.FAILED, State.UNCERTAIN):
+            raise NotRepeatable
+        message.recipient = message.invoice.customer.email
+        if not message.recipient:
+            raise NoAddress
+        with recording(actor=actor, action="message.retried", company_id=message.company_id):
+            message.state, message.next_attempt_at, message.error = State.WAITING, timezone.now(), ""
+            message.requested_by_id, message.requested_by = actor.actor_id, actor.actor_name
+            message.save()
+            wake_worker()
+    return message
+
+
+def _save_preference(
+    actor: Actor, company_id: int, about: dict[str, Any], version: int | None, values: dict[str, Any]
+) -> Preference:
+    """The row about the (locked) customer or invoice, new or changed."""
+    preference = Preference.objects.filter(**about).first()
+    if preference is not None:
+        require_version(preference, version)
+    with recording(actor=actor, action="preference.saved", company_id=company_id) as change:
+        if preference is None:
+            return Preference.objects.create(company_id=company_id, change=change, **about, **values)
+        write_version(preference, change=change, **values)
+    return preference
+
+
+def _template_text(text: str, *, max_length: int, field: str) -> str:
+    cleaned = clean_text(text, max_length=max_length, field=field)
+    if not cleaned:
+        raise TemplateInvalid("Write something here.", field=field)
+    require_known_placeholders(cleaned, field=field)
+    return cleaned
+
+
+def _needless(message: Message) -> str:
+    """Why the message is not to be sent any more; empty where it is."""
+    invoice = message.invoice
+    if invoice.cancelled_at:
+        return "The invoice was cancelled."
+    if message.kind != Kind.REMINDER:
+        return ""
+    if invoice.status not in OPEN_STATUSES:
+        return "The invoice was paid."
+    today = invoice.company.today()
+    if any(row.silences(today) for row in preferences_about(invoice)):
+        return "It was agreed not to remind of it now."
+    return ""

@@ -31,8 +31,9 @@ DEFAULT_TEXTS: Mapping[tuple[str, str], tuple[str, str]] = {
     ),
     (Kind.REMINDER, "en"): (
         "Reminder: invoice {invoiceNumber} from {companyName}",
-        "Dear {customerName},\n\nof invoice {invoiceNumber}, due on {dueDate}, {currency} {outstanding} are still open.\n"
-        "If you have paid in the last few days, thank you: there is nothing more to do.\n\nKind regards\n{companyName}",
+        "Dear {customerName},\n\nof invoice {invoiceNumber}, due on {dueDate}, {currency} {outstanding} are still "
+        "open.\nIf you have paid in the last few days, thank you: there is nothing more to do.\n\n"
+        "Kind regards\n{companyName}",
     ),
     (Kind.INVOICE, "de"): (
         "Rechnung {invoiceNumber} von {companyName}",

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.management import call_command
+from django_tasks_db.models import DBTaskResult
 
 from accounts.tests.factories import make_user
 from invoices.services import issue_invoice
@@ -31,9 +32,6 @@ def test_an_issued_invoice_reaches_its_customer_through_the_worker(postbox):
 def test_what_nobody_asked_a_worker_to_do_is_found_by_the_clock(postbox):
     invoice = make_sendable()
     request_sending(actor=make_user("Finance", invoice.company), invoice_id=invoice.pk)
-    call_command("prune_db_task_results", verbosity=0)
-    from django_tasks_db.models import DBTaskResult
-
     DBTaskResult.objects.all().delete()
 
     work()

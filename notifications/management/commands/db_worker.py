@@ -3,9 +3,9 @@
 import logging
 import threading
 import time
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandParser
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django_tasks_db.management.commands import db_worker
 
@@ -23,7 +23,7 @@ class Command(db_worker.Command):
 
     help = "Send mail and reminders, and do all other background work. Any number of these may run."
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
         """The worker's own; it is not started anew at each change of the code, which would break off mails."""
         super().add_arguments(parser)
         parser.set_defaults(reload=False)

@@ -1,0 +1,69 @@
+"""Messages over REST: sending an invoice, and what became of it."""
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.api.serializers import CamelCaseSerializer
+from core.api.viewsets import ScopedViewSet
+from invoices.selectors import invoice_reference
+from notifications.kinds import Kind, State
+from notifications.models import Message
+from notifications.selectors import messages_of
+from notifications.services import request_sending
+
+
+class SendSerializer(CamelCaseSerializer):
+    """Nothing: the mail goes to the address that the customer has."""
+
+
+class MessageSerializer(CamelCaseSerializer):
+    """A mail about an invoice, and how it stands."""
+
+    id = serializers.IntegerField()
+    invoice_id = serializers.IntegerField()
+    kind = serializers.ChoiceField(Kind.choices)
+    state = serializers.ChoiceField(State.choices)
+    recipient = serializers.CharField()
+    subject = serializers.CharField()
+    attempts = serializers.IntegerField()
+    error = serializers.CharField(help_text="What went wrong last; empty where nothing did.")
+    message_id = serializers.CharField(source="mail_id", help_text="The header Message-ID, the same in every attempt.")
+    requested_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    next_attempt_at = serializers.DateTimeField(allow_null=True, help_text="While it waits.")
+    sent_at = serializers.DateTimeField(allow_null=True)
+
+
+class MessageViewSet(ScopedViewSet):
+    """The mails about the invoices of your companies."""
+
+    required_permissions = {"list": "notifications.view_message", "send": "notifications.send_message"}
+    serializer_class = MessageSerializer
+    orderings = {"createdAt": "id"}
+
+    def visible(self) -> QuerySet[Message]:
+        """The caller's messages."""
+        return messages_of(self.caller)
+
+    @extend_schema(operation_id="listInvoiceMessages", tags=["invoices"])
+    def list(self, request: Request, id: int) -> Response:
+        """The mails about an invoice, newest first: what waits, what was sent, what failed and why."""
+        invoice = self.scoped_object(invoice_reference)
+        return self.page(self.visible().filter(invoice_id=invoice.pk), MessageSerializer)
+
+    @extend_schema(operation_id="sendInvoice", tags=["invoices"], request=None, responses={201: MessageSerializer})
+    def send(self, request: Request, id: int) -> Response:
+        """Mail an issued invoice to its customer, for the first time or again. It leaves in the background."""
+        invoice = self.scoped_object(invoice_reference)
+        self.body(SendSerializer)
+
+        def command() -> Response:
+            message = request_sending(actor=self.caller, invoice_id=invoice.pk)
+            location = reverse("invoice-messages", args=[invoice.pk])
+            return Response(MessageSerializer.represent(message), status=201, headers={"Location": location})
+
+        return self.once(invoice.company_id, command)
