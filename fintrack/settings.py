@@ -280,6 +280,8 @@ SPECTACULAR_SETTINGS = {
         "EntryKind": "payments.ledger.Kind",
         "Role": "accounts.roles.Role",
         "VatCategory": "invoices.totals.VatCategory",
+        "MessageKind": "notifications.kinds.Kind",
+        "MessageState": "notifications.kinds.State",
     },
 }
 

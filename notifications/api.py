@@ -1,7 +1,6 @@
 """Messages over REST: sending an invoice, and what became of it."""
 
 from django.db.models import QuerySet
-from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -9,6 +8,7 @@ from rest_framework.response import Response
 
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
+from invoices.api import InvoiceStateSerializer
 from invoices.selectors import invoice_reference
 from notifications.kinds import Kind, State
 from notifications.models import Message
@@ -17,7 +17,15 @@ from notifications.services import request_sending
 
 
 class SendSerializer(CamelCaseSerializer):
-    """Nothing: the mail goes to the address that the customer has."""
+    """The version that the caller read, where they care. The mail goes to the address that the customer has now."""
+
+    version = serializers.IntegerField(required=False, min_value=1)
+
+
+class SendingSerializer(InvoiceStateSerializer):
+    """Where the invoice stands, and the message that was made."""
+
+    message_id = serializers.IntegerField()
 
 
 class MessageSerializer(CamelCaseSerializer):
@@ -31,7 +39,9 @@ class MessageSerializer(CamelCaseSerializer):
     subject = serializers.CharField()
     attempts = serializers.IntegerField()
     error = serializers.CharField(help_text="What went wrong last; empty where nothing did.")
-    message_id = serializers.CharField(source="mail_id", help_text="The header Message-ID, the same in every attempt.")
+    internet_message_id = serializers.CharField(
+        source="mail_id", help_text="The header Message-ID, the same in every attempt."
+    )
     requested_by = serializers.CharField()
     created_at = serializers.DateTimeField()
     next_attempt_at = serializers.DateTimeField(allow_null=True, help_text="While it waits.")
@@ -55,15 +65,15 @@ class MessageViewSet(ScopedViewSet):
         invoice = self.scoped_object(invoice_reference)
         return self.page(self.visible().filter(invoice_id=invoice.pk), MessageSerializer)
 
-    @extend_schema(operation_id="sendInvoice", tags=["invoices"], request=None, responses={201: MessageSerializer})
+    @extend_schema(operation_id="sendInvoice", tags=["invoices"], request=SendSerializer, responses=SendingSerializer)
     def send(self, request: Request, id: int) -> Response:
         """Mail an issued invoice to its customer, for the first time or again. It leaves in the background."""
         invoice = self.scoped_object(invoice_reference)
-        self.body(SendSerializer)
+        version = self.stated_version(self.body(SendSerializer).get("version"))
 
         def command() -> Response:
-            message = request_sending(actor=self.caller, invoice_id=invoice.pk)
-            location = reverse("invoice-messages", args=[invoice.pk])
-            return Response(MessageSerializer.represent(message), status=201, headers={"Location": location})
+            message = request_sending(actor=self.caller, invoice_id=invoice.pk, version=version)
+            state = InvoiceStateSerializer.represent(message.invoice)
+            return self.document({**state, "messageId": message.pk})
 
         return self.once(invoice.company_id, command)

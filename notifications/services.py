@@ -84,14 +84,15 @@ class NotRepeatable(DomainError):
     default_detail = "Only messages that failed, or of which nobody knows, are tried again."
 
 
-def request_sending(*, actor: Actor, invoice_id: int) -> Message:
+def request_sending(*, actor: Actor, invoice_id: int, version: int | None = None) -> Message:
     """The message that will bring the invoice to its customer, for the first time or again. A worker sends it.
 
     Raises WrongStatus unless the invoice is issued and not cancelled, NoAddress, MessageWaiting.
     """
     with transaction.atomic():
         invoice = lock_invoice(invoice_id)
-        _require_sendable(invoice)
+        require_version(invoice, version)
+        require_sendable(invoice)
         earlier = invoice.messages.filter(kind=Kind.INVOICE)
         if earlier.filter(state__in=[State.WAITING, State.SENDING]).exists():
             raise MessageWaiting
@@ -155,7 +156,7 @@ def beat(*, now: datetime | None = None) -> None:
 
 
 def _clear_jobs(now: datetime) -> None:
-    """Forget old jobs, and those whose process died: they are no loss, since each does whatever is due, and the next one does."""
+    """Forget old jobs, and those whose process died: no loss, since the next one does whatever is due."""
     running = DBTaskResult.objects.filter(status=TaskResultStatus.RUNNING)
     running.filter(started_at__lt=now - LEASE * MESSAGES_AT_ONCE).update(
         status=TaskResultStatus.FAILED, finished_at=now, traceback="The worker that ran it stopped."
@@ -163,7 +164,8 @@ def _clear_jobs(now: datetime) -> None:
     DBTaskResult.objects.finished().filter(finished_at__lt=now - JOBS_KEPT).delete()
 
 
-def _require_sendable(invoice: Invoice) -> None:
+def require_sendable(invoice: Invoice) -> None:
+    """Raise WrongStatus unless the invoice is issued and not cancelled."""
     if invoice.status not in SENDABLE:
         raise WrongStatus(f"Only issued invoices are sent; this invoice is {invoice.get_status_display().lower()}.")
 
@@ -177,7 +179,7 @@ def _write_message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str) -> M
         if recipient
         else {"state": State.FAILED, "error": NoAddress.default_detail}
     )
-    message = Message.objects.create(
+    return Message.objects.create(
         company_id=invoice.company_id,
         kind=kind,
         invoice=invoice,
@@ -190,7 +192,6 @@ def _write_message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str) -> M
         requested_by=actor.actor_name,
         **start,
     )
-    return message
 
 
 def _claim(now: datetime) -> Message | None:
