@@ -1,6 +1,5 @@
 """Messages over REST: sending an invoice, and what became of it."""
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,7 +10,6 @@ from core.api.viewsets import ScopedViewSet
 from invoices.api import InvoiceStateSerializer
 from invoices.selectors import invoice_reference
 from notifications.kinds import Kind, State
-from notifications.models import Message
 from notifications.selectors import messages_of
 from notifications.services import request_sending
 
@@ -48,22 +46,24 @@ class MessageSerializer(CamelCaseSerializer):
     sent_at = serializers.DateTimeField(allow_null=True)
 
 
+class InvoiceMessagesSerializer(CamelCaseSerializer):
+    """The mails about an invoice, newest first."""
+
+    results = MessageSerializer(many=True)
+
+
 class MessageViewSet(ScopedViewSet):
     """The mails about the invoices of your companies."""
 
-    required_permissions = {"list": "notifications.view_message", "send": "notifications.send_message"}
+    required_permissions = {"messages": "notifications.view_message", "send": "notifications.send_message"}
     serializer_class = MessageSerializer
-    orderings = {"createdAt": "id"}
 
-    def visible(self) -> QuerySet[Message]:
-        """The caller's messages."""
-        return messages_of(self.caller)
-
-    @extend_schema(operation_id="listInvoiceMessages", tags=["invoices"])
-    def list(self, request: Request, id: int) -> Response:
+    @extend_schema(operation_id="listInvoiceMessages", tags=["invoices"], responses=InvoiceMessagesSerializer)
+    def messages(self, request: Request, id: int) -> Response:
         """The mails about an invoice, newest first: what waits, what was sent, what failed and why."""
         invoice = self.scoped_object(invoice_reference)
-        return self.page(self.visible().filter(invoice_id=invoice.pk), MessageSerializer)
+        rows = messages_of(self.caller).filter(invoice_id=invoice.pk)
+        return Response({"results": [MessageSerializer.represent(row) for row in rows]})
 
     @extend_schema(operation_id="sendInvoice", tags=["invoices"], request=SendSerializer, responses=SendingSerializer)
     def send(self, request: Request, id: int) -> Response:

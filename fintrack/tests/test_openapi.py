@@ -75,6 +75,8 @@ def test_enumerations_have_the_names_that_people_use():
     assert names == {
         "EntryKind",
         "InvoiceStatus",
+        "MessageKind",
+        "MessageState",
         "PaymentMethod",
         "QuickStatus",
         "RecordedAction",
