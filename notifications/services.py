@@ -299,7 +299,7 @@ def _language(code: str) -> str:
 def save_template(
     *, actor: Actor, company: Company, kind: str, language: str, subject: str, body: str, version: int | None = None
 ) -> MailTemplate:
-    """The company's own texts for a kind of message in a language, new or changed.
+    """The company's own texts for a kind of message in a language: new, or changed where a version is given.
 
     Raises TemplateInvalid where a placeholder is none, or one of the texts is empty.
     """
@@ -311,15 +311,14 @@ def save_template(
     if "\n" in values["subject"]:
         raise TemplateInvalid("A subject is one line.", field="subject")
     with transaction.atomic():
-        rows = MailTemplate.objects.select_for_update()
-        template = rows.filter(company=company, kind=kind, language=language).first()
-        if template is not None:
-            require_version(template, version)
-        with recording(actor=actor, action="mail_template.saved", company_id=company.pk) as change:
-            if template is None:
+        if version is None:
+            with recording(actor=actor, action="mail_template.created", company_id=company.pk) as change:
                 return MailTemplate.objects.create(
                     company=company, kind=kind, language=language, change=change, **values
                 )
+        template = locked(MailTemplate.objects.all(), company=company, kind=kind, language=language)
+        require_version(template, version)
+        with recording(actor=actor, action="mail_template.updated", company_id=company.pk) as change:
             write_version(template, change=change, **values)
     return template
 
