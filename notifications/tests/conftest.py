@@ -1,5 +1,6 @@
 """A real mail server, in the process of the test."""
 
+import asyncio
 import email
 import socket
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ class Postbox:
     recipient_answer: str = "250 OK"
     text_answer: str = "250 Message accepted for delivery"
     cuts_off: str = ""
+    holds_answer: bool = False
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802  # aiosmtpd's name
         self.tried += 1
@@ -35,6 +37,8 @@ class Postbox:
             server.transport.abort()
         if self.text_answer.startswith("250"):
             self.mails.append(email.message_from_bytes(envelope.content, policy=default))
+        while self.holds_answer:
+            await asyncio.sleep(0.05)
         return self.text_answer
 
 
