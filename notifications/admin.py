@@ -38,6 +38,7 @@ from notifications.services import (
     agree_with_customer,
     delete_template,
     request_sending,
+    require_remindable,
     require_sendable,
     retry_message,
     save_settings,
@@ -129,8 +130,8 @@ class InvoiceAgreementPage(AgreementPage):
     """What was agreed about one invoice."""
 
     def require_possible(self) -> None:
-        """Raise WrongStatus unless the invoice is issued and not cancelled."""
-        require_sendable(self.obj)
+        """Raise WrongStatus unless something of the invoice is open."""
+        require_remindable(self.obj)
 
     def agree(self, values: dict[str, Any]) -> None:
         """Keep what was agreed."""

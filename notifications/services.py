@@ -170,6 +170,14 @@ def require_sendable(invoice: Invoice) -> None:
         raise WrongStatus(f"Only issued invoices are sent; this invoice is {invoice.get_status_display().lower()}.")
 
 
+def require_remindable(invoice: Invoice) -> None:
+    """Raise WrongStatus unless the invoice is issued and something of it is open."""
+    if invoice.status not in OPEN_STATUSES:
+        raise WrongStatus(
+            f"Only open invoices are reminded of; this invoice is {invoice.get_status_display().lower()}."
+        )
+
+
 def _write_message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str) -> Message:
     """The message, to be sent now; or failed, where there is no address."""
     subject, body = written(invoice, texts_of(invoice.company, kind, language_of(invoice)))
@@ -335,11 +343,10 @@ def delete_template(*, actor: Actor, template_id: int, version: int | None = Non
 def agree_about_invoice(
     *, actor: Actor, invoice_id: int, version: int | None = None, do_not_remind: bool, promised_on: date | None
 ) -> Preference:
-    """What was agreed about reminders of an issued invoice. Raises WrongStatus for a draft."""
+    """What was agreed about reminders of an issued invoice. Raises WrongStatus unless something is open."""
     with transaction.atomic():
         invoice = lock_invoice(invoice_id)
-        if invoice.issued_at is None:
-            raise WrongStatus("Only issued invoices are reminded of.")
+        require_remindable(invoice)
         return _save_preference(
             actor,
             invoice.company_id,
@@ -378,8 +385,17 @@ def prepare_due_reminders(*, now: datetime) -> int:
         local = now.astimezone(settings.company.zone)
         is_done = DailyRun.objects.filter(company=settings.company_id, day=local.date()).exists()
         if local.time() >= settings.remind_at and not is_done:
-            written_messages += prepare_reminders(settings=settings, day=local.date())
+            written_messages += _prepared(settings, local.date())
     return written_messages
+
+
+def _prepared(settings: MailSettings, day: date) -> int:
+    """How many reminders were written; none where that failed, which stops no other company's."""
+    try:
+        return prepare_reminders(settings=settings, day=day)
+    except Exception:
+        logger.exception("The reminders of company %s could not be written.", settings.company_id)
+        return 0
 
 
 def prepare_reminders(*, settings: MailSettings, day: date) -> int:

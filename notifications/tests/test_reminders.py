@@ -9,9 +9,12 @@ from django.core.management import CommandError, call_command
 
 from audit.actors import SYSTEM
 from audit.books import faults
+from audit.services import recording, write_version
 from audit.tests.races import race
 from core.errors import StaleVersion
+from invoices.lifecycle import WrongStatus
 from invoices.services import cancel_invoice
+from invoices.tests.factories import make_draft
 from notifications.models import DailyRun, MailSettings, Message
 from notifications.reminders import StagesInvalid, due_stage
 from notifications.selectors import reminders_due
@@ -129,6 +132,20 @@ def test_reminders_are_written_once_a_day_when_the_company_s_clock_says_so(postb
     assert DailyRun.objects.get().messages == 1
 
 
+def test_a_company_whose_reminders_cannot_be_written_stops_no_other(caplog):
+    broken, sound = make_reminding_company(), make_reminding_company()
+    make_due(broken)
+    make_due(sound)
+    with recording(actor=SYSTEM, action="test.broken") as change:
+        row = MailSettings.objects.get(company=broken)
+        write_version(row, change=change, stages=["soon"])
+
+    beat(now=NOON)
+
+    assert Message.objects.get().company == sound
+    assert f"The reminders of company {broken.pk} could not be written." in caplog.text
+
+
 def test_a_company_that_does_not_want_reminders_sends_none():
     make_due(make_company())
 
@@ -145,6 +162,15 @@ def test_a_reminder_speaks_the_language_of_the_customer():
     prepare_reminders(settings=MailSettings.objects.get(company=company), day=DUE)
 
     assert Message.objects.get().subject.startswith(f"Erinnerung: Rechnung {invoice.number}")
+
+
+def test_nothing_is_agreed_about_reminders_of_drafts_and_of_what_is_settled():
+    draft = make_draft(make_company())
+    cancelled = cancel_invoice(actor=SYSTEM, invoice_id=make_due(make_company()).pk)
+
+    for invoice in (draft, cancelled):
+        with pytest.raises(WrongStatus):
+            agree_about_invoice(actor=SYSTEM, invoice_id=invoice.pk, do_not_remind=True, promised_on=None)
 
 
 def test_what_was_agreed_is_changed_in_the_version_that_was_read():
