@@ -21,11 +21,11 @@ NO_DATA := DEBUG=on DATABASE_URL=sqlite://:memory:
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
-run: .venv/.runtime ## install, migrate, make the demo data once, and serve on http://127.0.0.1:8000 (PORT= changes it)
+run: .venv/.runtime ## install, migrate, make the demo data once, serve on http://127.0.0.1:8000 (PORT= changes it), and send mail
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo --if-empty --address $(ADDRESS)
 	@echo "Serving on $(ADDRESS) (stop with Ctrl-C)"
-	@$(MANAGE) runserver 127.0.0.1:$(PORT)
+	@$(MANAGE) db_worker --verbosity 0 & worker=$$!; trap "kill $$worker 2>/dev/null" EXIT; $(MANAGE) runserver 127.0.0.1:$(PORT)
 
 demo: .venv/.runtime ## make the demo companies in the database and list their sign-ins
 	@$(MANAGE) migrate --verbosity 0

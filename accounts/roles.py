@@ -19,6 +19,10 @@ VIEW_DOCUMENTS = frozenset(
         "invoices.view_invoice",
         "invoices.view_invoiceline",
         "payments.view_payment",
+        "notifications.view_message",
+        "notifications.view_mailsettings",
+        "notifications.view_mailtemplate",
+        "notifications.view_preference",
     }
 )
 KEEP_BOOKS = frozenset(
@@ -37,6 +41,8 @@ KEEP_BOOKS = frozenset(
         "payments.add_payment",
         "payments.refund_payment",
         "payments.reverse_payment",
+        "notifications.send_message",
+        "notifications.change_preference",
     }
 )
 READ_THE_RECORD = frozenset({"audit.view_change", "accounts.view_user", "accounts.view_membership"})
@@ -44,6 +50,11 @@ RUN_THE_COMPANY = frozenset(
     {
         "parties.add_company",
         "parties.change_company",
+        "notifications.add_mailsettings",
+        "notifications.change_mailsettings",
+        "notifications.add_mailtemplate",
+        "notifications.change_mailtemplate",
+        "notifications.delete_mailtemplate",
         "accounts.add_user",
         "accounts.change_user",
         "accounts.add_membership",

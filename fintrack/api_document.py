@@ -70,6 +70,7 @@ REFUSALS: dict[str, tuple[str, ...]] = {
     "deleteInvoice": ("wrong_status", "version_required", "stale_version"),
     "issueInvoice": ("wrong_status", "invoice_without_lines", "due_before_issue", "period_locked", "stale_version"),
     "cancelInvoice": ("wrong_status", "has_payments", "period_locked", "stale_version"),
+    "sendInvoice": ("wrong_status", "no_email_address", "message_waiting", "stale_version"),
     "applyPayment": (*MONEY, "payment_exceeds_outstanding", "stale_version"),
     "refundPayment": (*MONEY, "refund_exceeds_paid", "paid_before_payment", "stale_version"),
     "reversePayment": (

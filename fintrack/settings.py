@@ -91,12 +91,16 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_tasks",
     "core",
     "audit",
     "parties",
     "invoices",
     "reports",
-    "payments",  # last is a room with tables: what follows every migrate runs after the last that has some
+    "payments",
+    "notifications",
+    "django_tasks_db",  # after notifications, whose db_worker takes the place of its own. Last is an application with
+    # tables: what follows every migrate runs after the last that has some.
 ]
 
 MIDDLEWARE = [
@@ -198,9 +202,14 @@ STORAGES = {
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+if EMAIL_CONFIG["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend":
+    EMAIL_BACKEND = "notifications.smtp.WatchedBackend"  # the same, and says how far a mail came
 EMAIL_TIMEOUT = EMAIL_CONFIG.get("EMAIL_TIMEOUT", 30)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="FinTrack <fintrack@localhost>")
 PASSWORD_RESET_TIMEOUT = 60 * 60
+
+# Jobs are rows that commit with the command that asks for them; `manage.py db_worker` does them.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SECURE_REDIRECT_EXEMPT = [r"^health$"]
@@ -273,6 +282,8 @@ SPECTACULAR_SETTINGS = {
         "EntryKind": "payments.ledger.Kind",
         "Role": "accounts.roles.Role",
         "VatCategory": "invoices.totals.VatCategory",
+        "MessageKind": "notifications.kinds.Kind",
+        "MessageState": "notifications.kinds.State",
     },
 }
 

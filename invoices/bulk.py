@@ -35,6 +35,7 @@ from invoices.services import (
     no_such_line,
     require_billable,
     require_issuable,
+    tell_issued,
     work_out,
 )
 from parties.models import Company, Customer
@@ -267,6 +268,7 @@ def _issue(actor: Actor, invoices: Sequence[Invoice]) -> Sequence[Invoice]:
             for invoice, change in zip(invoices, changes, strict=True)
         ]
         write_versions(invoices, values, changes)
+    tell_issued(actor, invoices)
     return invoices
 
 

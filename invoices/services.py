@@ -5,7 +5,7 @@ DateInvalid, PeriodLocked, HasEntries, SeriesInUse, CustomerUnknown, CustomerArc
 UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -41,6 +41,8 @@ MAXIMUM_LINES = 1_000
 RATE_DECIMALS = 4
 EARLIEST_DATE = date(1900, 1, 1)
 LATEST_DATE = date(2999, 12, 31)
+
+_followers_of_issues: list[Callable[[Actor, Sequence[Invoice]], None]] = []
 
 
 class InvoiceNotFound(NotFound):
@@ -366,6 +368,17 @@ def delete_draft(*, actor: Actor, invoice_id: int, version: int | None = None) -
             invoice.delete()
 
 
+def on_issue(follow: Callable[[Actor, Sequence[Invoice]], None]) -> None:
+    """Let `follow` run with who issued and the invoices issued, in the transaction of the command."""
+    _followers_of_issues.append(follow)
+
+
+def tell_issued(actor: Actor, invoices: Sequence[Invoice]) -> None:
+    """Tell all who follow that the invoices are issued now."""
+    for follow in _followers_of_issues:
+        follow(actor, invoices)
+
+
 def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) -> Invoice:
     """The invoice, issued: numbered without a gap in its series, and frozen with both parties as they are now.
 
@@ -378,6 +391,7 @@ def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) 
         with recording(actor=actor, action="invoice.issued", company_id=invoice.company_id) as change:
             number = _next_number(invoice.company_id, invoice.issue_date.year)
             write_version(invoice, change=change, **issued_values(invoice, number, change))
+        tell_issued(actor, [invoice])
     return invoice
 
 

@@ -19,6 +19,7 @@ from audit.tests.tampering import ON_SQLITE, execute, without_triggers
 from invoices.models import Invoice
 from invoices.services import cancel_invoice, delete_draft
 from invoices.tests.factories import make_draft, make_issued, make_item
+from notifications.tests.factories import write_to
 from parties.services import update_customer
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment
@@ -47,6 +48,7 @@ def books() -> None:
     apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount=invoice.total / 2, reference="EFT-1")
     cancel_invoice(actor=SYSTEM, invoice_id=make_issued(company, customer=customer).pk, reason="twice")
     delete_draft(actor=SYSTEM, invoice_id=make_draft(company, customer=customer).pk)
+    write_to(invoice)
 
 
 def stored_columns(model: type[models.Model]) -> Iterator[models.Field]:

@@ -21,7 +21,7 @@ WRITES = {
     "aupdate",
     "adelete",
 }
-ROOMS = ("core", "audit", "accounts", "parties", "invoices", "payments", "fintrack")
+ROOMS = ("core", "audit", "accounts", "parties", "invoices", "payments", "notifications", "fintrack")
 ALLOWED = {
     (
         "accounts/models.py",

@@ -28,7 +28,12 @@ from parties.tests.factories import make_company
 TODAY = "2026-03-02T08:00:00Z"
 TOMORROW = "2026-03-03"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-SECRETS = {"access": "eyJhbGciOi...", "refresh": "eyJhbGciOi...", "requestId": "0d5c2a7e5f3b4c6e9a1d8b7f6e5c4d3a"}
+SECRETS = {
+    "access": "eyJhbGciOi...",
+    "refresh": "eyJhbGciOi...",
+    "requestId": "0d5c2a7e5f3b4c6e9a1d8b7f6e5c4d3a",
+    "internetMessageId": "<Gk2bXc7RwQ9sVtYz@books.example.com>",
+}
 NUMBERED = ("id", "Id", "Ids")
 
 
@@ -72,6 +77,8 @@ STORY = [
     Step("finance", "updateInvoice", "PATCH invoices/{invoiceId}"),
     Step("finance", "explainInvoice", "GET invoices/{invoiceId}/explain"),
     Step("finance", "issueInvoice", "POST invoices/{invoiceId}/issue"),
+    Step("finance", "sendInvoice", "POST invoices/{invoiceId}/send"),
+    Step("finance", "listInvoiceMessages", "GET invoices/{invoiceId}/messages"),
     Step("finance", "applyPayment", "POST invoices/{invoiceId}/payments", remember={"paymentId": "paymentId"}),
     Step("finance", "problems", "POST invoices/{invoiceId}/payments", "Conflict"),
     Step("finance", "problems", "POST invoices/{invoiceId}/payments", "Invalid"),

@@ -23,7 +23,7 @@ OF_MANY = {"invoices-bulk"}
 
 QUICK = {"customerName": "Beta", "amount": "5.00", "dueDate": "2026-01-31"}
 CHANGING = {
-    *("id", "customerId", "paymentId", "refundPaymentId", "refundPaymentIds", "reversalPaymentId"),
+    *("id", "customerId", "paymentId", "refundPaymentId", "refundPaymentIds", "reversalPaymentId", "messageId"),
     *("createdAt", "issuedAt", "capturedAt", "requestId"),
 }
 """What differs between two runs of the same command: ids and moments."""

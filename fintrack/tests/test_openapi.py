@@ -77,6 +77,8 @@ def test_enumerations_have_the_names_that_people_use():
         "BulkIssueAction",
         "EntryKind",
         "InvoiceStatus",
+        "MessageKind",
+        "MessageState",
         "PaymentMethod",
         "QuickStatus",
         "RecordedAction",

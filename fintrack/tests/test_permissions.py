@@ -63,6 +63,8 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("invoice-explain", "GET"): EVERYBODY,
     ("invoice-history", "GET"): EVERYBODY,
     ("invoice-pdf", "GET"): EVERYBODY,
+    ("invoice-send", "POST"): BOOKKEEPERS,
+    ("invoice-messages", "GET"): EVERYBODY,
     ("invoice-payments", "POST"): BOOKKEEPERS,
     ("invoice-refunds", "POST"): BOOKKEEPERS,
     ("payment-reverse", "POST"): BOOKKEEPERS,

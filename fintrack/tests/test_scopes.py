@@ -56,6 +56,8 @@ FOREIGN: dict[tuple[str, str, str], tuple[str, str]] = {
     ("invoice-explain", "GET", "path.id"): ("draft", NOT_FOUND),
     ("invoice-history", "GET", "path.id"): ("draft", NOT_FOUND),
     ("invoice-pdf", "GET", "path.id"): ("draft", NOT_FOUND),
+    ("invoice-send", "POST", "path.id"): ("issued", NOT_FOUND),
+    ("invoice-messages", "GET", "path.id"): ("paid", NOT_FOUND),
     ("invoice-payments", "POST", "path.id"): ("issued", NOT_FOUND),
     ("invoice-refunds", "POST", "path.id"): ("paid", NOT_FOUND),
     ("invoice-refunds", "POST", "body.paymentId"): ("payment", "payment_invalid"),

@@ -11,6 +11,7 @@ from accounts.tests.factories import PASSWORD, api_client, make_user
 from audit.actors import SYSTEM
 from invoices.models import Invoice
 from invoices.tests.factories import make_draft, make_issued
+from notifications.services import request_sending
 from parties.models import Company, Customer
 from parties.tests.factories import make_company, make_customer
 from payments.models import Payment
@@ -21,7 +22,7 @@ ITEM = {"description": "Work", "qty": 1, "unitPrice": "100"}
 
 @dataclass(frozen=True)
 class World:
-    """One of everything. `paid` bears `payment`, 50.00 of its 115.00."""
+    """One of everything. `paid` bears `payment`, 50.00 of its 115.00, and waits to be sent."""
 
     company: Company
     customer: Customer
@@ -42,14 +43,15 @@ class World:
 
 def make_world(company: Company | None = None) -> World:
     company = company or make_company()
-    paid = make_issued(company)
+    paid = make_issued(company, customer=make_customer(company, email="accounts@acme.test"))
     payment = apply_payment(actor=SYSTEM, invoice_id=paid.pk, amount="50")
+    request_sending(actor=SYSTEM, invoice_id=paid.pk)
     return World(
         company=company,
         customer=make_customer(company),
         unused=make_customer(company),
         draft=make_draft(company, issue_date=date(2026, 3, 1), due_date=date(2026, 3, 31)),
-        issued=make_issued(company),
+        issued=make_issued(company, customer=make_customer(company, email="accounts@acme.test")),
         paid=paid,
         payment=payment,
         user=make_user("Viewer", company),
@@ -105,6 +107,8 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("invoice-explain", "GET"): Ask(draft, {}, None),
         ("invoice-history", "GET"): Ask(draft, {}, None),
         ("invoice-pdf", "GET"): Ask(draft, {}, None),
+        ("invoice-send", "POST"): Ask(issued, {}, {}),
+        ("invoice-messages", "GET"): Ask(paid, {}, None),
         ("invoice-payments", "POST"): Ask(issued, {}, {"amount": "15.00", "reference": "R-1"}),
         ("invoice-refunds", "POST"): Ask(paid, {}, {"amount": "20.00", "paymentId": world.payment.pk}),
         ("payment-reverse", "POST"): Ask(paid | {"payment_id": world.payment.pk}, {}, {"reason": "Bounced"}),

@@ -464,11 +464,11 @@ def test_the_buttons_are_those_that_would_succeed_now(company: Company, finance:
     reverse_payment(actor=SYSTEM, invoice_id=undone.pk, payment_id=undone.payments.get().pk)
     viewer = signed_in(make_user("Viewer", company))
 
-    assert buttons(unpaid) == ["Apply payment", "Cancel invoice"]
-    assert buttons(part) == ["Apply payment", "Refund", "Reverse"]
-    assert buttons(whole) == ["Refund", "Reverse", "Reverse"]
+    assert buttons(unpaid) == ["Apply payment", "Cancel invoice", "Send", "Reminders"]
+    assert buttons(part) == ["Apply payment", "Refund", "Send", "Reminders", "Reverse"]
+    assert buttons(whole) == ["Refund", "Send", "Reverse", "Reverse"]
     # money was recorded on it once, so it is never cancelled
-    assert buttons(undone) == ["Apply payment"]
+    assert buttons(undone) == ["Apply payment", "Send", "Reminders"]
     assert [buttons(invoice, viewer) for invoice in (unpaid, part, whole, undone)] == [[], [], [], []]
 
 
