@@ -10,6 +10,7 @@ from accounts.tests.factories import make_user
 from audit.actors import SYSTEM
 from audit.books import faults
 from audit.models import Change
+from invoices.bulk import DraftToIssue, issue_invoices
 from invoices.lifecycle import WrongStatus
 from invoices.services import cancel_invoice, issue_invoice
 from invoices.tests.factories import make_issued
@@ -50,6 +51,18 @@ def test_a_company_that_wants_it_mails_each_invoice_with_its_pdf_when_it_is_issu
     [attached] = mail.iter_attachments()
     assert attached.get_filename() == f"{invoice.number}.pdf"
     assert attached.get_content().startswith(b"%PDF-")
+
+
+def test_many_issued_at_once_are_mailed_where_their_company_wants_that(postbox):
+    sending, silent = make_sending_company(), make_company()
+    drafts = [make_mailable_draft(sending), make_mailable_draft(silent), make_mailable_draft(sending)]
+
+    outcomes = issue_invoices(actor=SYSTEM, rows=[DraftToIssue(invoice_id=draft.pk) for draft in drafts])
+
+    assert deliver_due() == 2
+    subjects = {mail["Subject"] for mail in postbox.mails}
+    assert subjects == {f"Invoice {outcomes[place].number} from {sending.name}" for place in (0, 2)}
+    assert list(faults()) == []
 
 
 def test_a_sent_mail_is_on_record_with_who_asked_for_it(postbox):
