@@ -51,7 +51,7 @@ def requests_of(world: World, name: str, method: str) -> list[Ask]:
 
 
 def test_there_is_a_good_request_for_every_command():
-    assert len(commands()) == 16
+    assert len(commands()) == 17
     assert set(commands()) <= set(good_requests(make_world()))
 
 
