@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torture.cluster import Cluster
 from torture.sabotage import MODE_VARIABLE, NONE, Sabotage
-from torture.server import WebServer, environment, manage
+from torture.server import Victim, WebServer, environment, manage
 
 ADMIN, FINANCE = "admin@torture.example", "finance@torture.example"
 PASSWORD = "correct-horse-battery"  # noqa: S105  of a database that nobody else reaches
@@ -25,6 +25,11 @@ class Installation:
     customer: int
     sabotage: Sabotage
     lock_timeout_seconds: int
+
+    @property
+    def victims(self) -> list[Victim]:
+        """The process groups that chaos may kill."""
+        return [self.web]
 
     def verify_books(self) -> tuple[int, str]:
         """The exit status of ``manage.py verify_books``, and what it said."""

@@ -69,7 +69,7 @@ def torture(installation: Installation, orders: Orders, show: Callable[[str], No
     folder = log_folder(installation.cluster, installation.url.rsplit("/", 1)[1])
     board = Board(FORK.Array("q", ISSUED), FORK.Array("q", DRAFTS), *_counters())
     lost = FORK.Value("q", 0)
-    chaos = Chaos(installation.cluster, [installation.web], orders.seed, orders.kills, orders.restarts)
+    chaos = Chaos(installation.cluster, installation.victims, orders.seed, orders.kills, orders.restarts)
     with losing_proxy(installation.web.port, orders.seed, lost) as proxy_port:
 
         def hammer(number: int) -> Hammer:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -58,40 +59,34 @@ def manage(settings: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     return subprocess.run(command, cwd=PROJECT, env=settings, capture_output=True, text=True, check=False)
 
 
-class WebServer:
-    """gunicorn, serving `application` (the program's own, or one that a control has sabotaged) on one port."""
+class Program:
+    """A process group that runs a command with the installation's settings. Alone, it is its own worker."""
 
-    name = "web"
-
-    def __init__(self, settings: dict[str, str], log: Path, application: str = "fintrack.wsgi") -> None:
-        self.settings, self.log, self.application = settings, log, application
-        self.port = free_port()
+    def __init__(self, name: str, command: Sequence[str], settings: dict[str, str], log: Path) -> None:
+        self.name, self.command, self.settings, self.log = name, command, settings, log
         self.master: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start, and return once it answers. Raises RuntimeError with the log's end where it does not."""
-        workers = [f"--workers={WORKERS}", f"--threads={THREADS}", "--worker-class=gthread", "--preload"]
-        bind = [f"--bind=127.0.0.1:{self.port}", "--log-level=error", "--worker-tmp-dir=/dev/shm"]
-        command = [sys.executable, "-m", "gunicorn", self.application, *workers, *bind]
+        """Start, and return once it does its work. Raises RuntimeError with the log's end where it does not."""
         with self.log.open("ab") as log:
             self.master = subprocess.Popen(
-                command, cwd=PROJECT, env=self.settings, stdout=log, stderr=log, start_new_session=True
+                self.command, cwd=PROJECT, env=self.settings, stdout=log, stderr=log, start_new_session=True
             )
         until = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self.is_ready():
             if time.monotonic() > until or self.master.poll() is not None:
-                raise RuntimeError(f"the server does not start:\n{self.log.read_text(encoding='utf-8')[-2000:]}")
+                raise RuntimeError(f"{self.name} does not start:\n{self.log.read_text(encoding='utf-8')[-2000:]}")
             time.sleep(0.05)
 
+    def is_ready(self) -> bool:
+        """Whether it does its work."""
+        return self.master is not None and self.master.poll() is None
+
     def kill_worker(self, index: int) -> bool:
-        """``kill -9`` of one worker; the master starts another."""
-        workers = self.workers()
-        if workers:
-            try:
-                os.kill(workers[index % len(workers)], signal.SIGKILL)
-            except ProcessLookupError:
-                return False
-        return bool(workers)
+        """``kill -9`` of the one worker that it is, and start another, as whoever watches over processes does."""
+        self.kill_all()
+        self.start()
+        return True
 
     def kill_all(self) -> None:
         """``kill -9`` of all its processes at once."""
@@ -104,6 +99,26 @@ class WebServer:
         """End it for good."""
         self.kill_all()
 
+
+class WebServer(Program):
+    """gunicorn, serving `application` (the program's own, or one that a control has sabotaged) on one port."""
+
+    def __init__(self, settings: dict[str, str], log: Path, application: str = "fintrack.wsgi") -> None:
+        self.port = free_port()
+        workers = [f"--workers={WORKERS}", f"--threads={THREADS}", "--worker-class=gthread", "--preload"]
+        bind = [f"--bind=127.0.0.1:{self.port}", "--log-level=error", "--worker-tmp-dir=/dev/shm"]
+        super().__init__("web", [sys.executable, "-m", "gunicorn", application, *workers, *bind], settings, log)
+
+    def kill_worker(self, index: int) -> bool:
+        """``kill -9`` of one worker; the master starts another."""
+        workers = self.workers()
+        if workers:
+            try:
+                os.kill(workers[index % len(workers)], signal.SIGKILL)
+            except ProcessLookupError:
+                return False
+        return bool(workers)
+
     def workers(self) -> list[int]:
         """The ids of the workers' processes."""
         if self.master is None:
@@ -111,7 +126,8 @@ class WebServer:
         children = Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children")
         return [int(pid) for pid in children.read_text(encoding="ascii").split()]
 
-    def _answers(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it answers."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return bool(self.workers())

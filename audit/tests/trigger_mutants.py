@@ -23,7 +23,9 @@ from typing import Any
 
 import pytest
 
-TESTS = tuple(f"audit/tests/test_{name}.py" for name in ("recording", "guards", "triggers", "books", "tampering"))
+TESTS = tuple(
+    f"audit/tests/test_{name}.py" for name in ("every_table", "recording", "guards", "triggers", "books", "tampering")
+)
 COMPARING = (
     "the_installed_triggers_are_those",
     "installing_again_changes_nothing",
@@ -128,6 +130,7 @@ class Mutation:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.results: dict[Mutant, int] = {}
+        self.started = time.monotonic()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Take away the tests that look at the text of the triggers, but for one to make the database with."""
@@ -144,6 +147,8 @@ class Mutation:
         print(f"{len(waiting)} mutants", flush=True)
         running: dict[int, Mutant] = {}
         while waiting or running:
+            if time.monotonic() - self.started > self.options.seconds:
+                waiting.clear()
             while waiting and len(running) < self.options.processes:
                 mutant = waiting.pop()
                 running[fork(session, mutant)] = mutant
@@ -288,13 +293,14 @@ def main() -> None:
     parser.add_argument("--only", default="", help="mutants whose description matches this regular expression")
     parser.add_argument("--sample", type=int, help="so many mutants, taken at random")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin with no other mutant after so long")
     parser.add_argument("--processes", type=int, default=2, help="tested at the same time")
-    mutation, started = Mutation(options := parser.parse_args()), time.monotonic()
+    mutation = Mutation(options := parser.parse_args())
     arguments = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:schemathesis", "--capture=no"]
     status = pytest.main([*arguments, *TESTS], plugins=[mutation])
     counts = Counter(mutation.results.values())
     print(", ".join(f"{counts[result]} {NAMES[result]}" for result in (KILLED, SURVIVED, INVALID, BROKEN)), end="")
-    print(f", of {len(mutation.results)} in {time.monotonic() - started:.0f} s (seed {options.seed})")
+    print(f", of {len(mutation.results)} in {time.monotonic() - mutation.started:.0f} s (seed {options.seed})")
     if not mutation.results:
         sys.exit(int(status) or 1)
 
