@@ -25,7 +25,10 @@ run: .venv/.runtime ## install, migrate, make the demo data once, serve on http:
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo --if-empty --address $(ADDRESS)
 	@echo "Serving on $(ADDRESS) (stop with Ctrl-C)"
-	@$(MANAGE) db_worker --verbosity 0 & worker=$$!; trap "kill $$worker 2>/dev/null" EXIT; $(MANAGE) runserver 127.0.0.1:$(PORT)
+	@$(MANAGE) db_worker --verbosity 0 & worker=$$!; \
+	$(MANAGE) runserver 127.0.0.1:$(PORT) & server=$$!; \
+	trap "kill $$worker $$server 2>/dev/null" EXIT; trap "exit 130" INT; trap "exit 143" TERM HUP; \
+	wait $$server
 
 demo: .venv/.runtime ## make the demo companies in the database and list their sign-ins
 	@$(MANAGE) migrate --verbosity 0

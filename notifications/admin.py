@@ -32,7 +32,14 @@ from notifications.kinds import Kind, State
 from notifications.letters import texts_of, written
 from notifications.models import DailyRun, Delivery, MailSettings, MailTemplate, Message, Preference
 from notifications.reminders import StagesInvalid, require_stages
-from notifications.selectors import language_of, messages_of, reminders_due, settings_of, templates_of
+from notifications.selectors import (
+    language_of,
+    messages_of,
+    reminders_due,
+    settings_of,
+    settings_of_company,
+    templates_of,
+)
 from notifications.services import (
     agree_about_invoice,
     agree_with_customer,
@@ -72,7 +79,8 @@ class SendPage(InvoicePage):
 
     def context(self) -> dict[str, Any]:
         """The mail, and those that there were before."""
-        subject, body = written(self.obj, texts_of(self.obj.company, Kind.INVOICE, language_of(self.obj)))
+        language = language_of(self.obj, settings_of_company(self.obj.company_id))
+        subject, body = written(self.obj, texts_of(self.obj.company, Kind.INVOICE, language))
         return {**super().context(), "subject_line": subject, "body": body, "sent_before": self.obj.messages.all()}
 
     def give(self, values: dict[str, Any]) -> str:

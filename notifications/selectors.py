@@ -34,13 +34,15 @@ def preferences_about(invoice: Invoice) -> list[Preference]:
     return list(Preference.objects.filter(Q(invoice=invoice) | Q(customer=invoice.customer_id)))
 
 
-def language_of(invoice: Invoice) -> str:
+def settings_of_company(company_id: int) -> MailSettings:
+    """What the company sends by itself; nothing, where it never said."""
+    return MailSettings.objects.filter(company=company_id).first() or MailSettings(company_id=company_id)
+
+
+def language_of(invoice: Invoice, settings: MailSettings) -> str:
     """The language in which its customer is written to."""
-    chosen = [row.language for row in preferences_about(invoice) if row.language]
-    if chosen:
-        return chosen[0]
-    settings = MailSettings.objects.filter(company=invoice.company_id).first() or MailSettings()
-    return settings.language
+    agreed = getattr(invoice.customer, "preference", None)
+    return (agreed.language if agreed else "") or settings.language
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ StagesInvalid, LanguageInvalid, PreferenceInvalid, and template_exists from the 
 import logging
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import transaction
@@ -36,7 +37,7 @@ from notifications.models import (
     Preference,
 )
 from notifications.reminders import require_stages
-from notifications.selectors import language_of, preferences_about, reminders_due
+from notifications.selectors import language_of, preferences_about, reminders_due, settings_of_company
 from notifications.smtp import ERROR_LENGTH, Outcome, Result, hand_over
 from notifications.templating import TemplateInvalid, require_known_placeholders
 from parties.models import Company, Customer
@@ -45,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 REMINDING = SystemActor("system:reminders")
 MESSAGES_AT_ONCE = 20
+ROWS_AT_A_TIME = 500
 LEASE = timedelta(minutes=10)
 """How long a mail takes at most. Each step waits no longer than EMAIL_TIMEOUT."""
 JOBS_KEPT = timedelta(days=14)
@@ -99,9 +101,7 @@ def request_sending(*, actor: Actor, invoice_id: int, version: int | None = None
         if not invoice.customer.email:
             raise NoAddress
         with recording(actor=actor, action="invoice.send_requested", company_id=invoice.company_id):
-            message = _write_message(actor, invoice, Kind.INVOICE, key=str(earlier.count() + 1))
-            wake_worker()
-    return message
+            return _write_sending(actor, invoice, number=earlier.count() + 1)
 
 
 def send_when_issued(actor: Actor, invoices: Sequence[Invoice]) -> None:
@@ -110,11 +110,9 @@ def send_when_issued(actor: Actor, invoices: Sequence[Invoice]) -> None:
     wanting = set(
         MailSettings.objects.filter(company__in=company_ids, send_on_issue=True).values_list("company_id", flat=True)
     )
-    to_send = [invoice for invoice in invoices if invoice.company_id in wanting]
-    for invoice in to_send:
-        _write_message(actor, invoice, Kind.INVOICE, key="1")
-    if to_send:
-        wake_worker()
+    for invoice in invoices:
+        if invoice.company_id in wanting:
+            _write_sending(actor, invoice, number=1)
 
 
 def deliver_due(*, now: datetime | None = None, limit: int = MESSAGES_AT_ONCE) -> int:
@@ -184,16 +182,16 @@ def require_remindable(invoice: Invoice) -> None:
         )
 
 
-def _write_message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str) -> Message:
-    """The message, to be sent now; or failed, where there is no address."""
-    subject, body = written(invoice, texts_of(invoice.company, kind, language_of(invoice)))
+def _message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str, texts: tuple[str, str]) -> Message:
+    """The message, not stored yet: to be sent now; or failed, where there is no address."""
+    subject, body = written(invoice, texts)
     recipient = invoice.customer.email
     start: dict[str, Any] = (
         {"state": State.WAITING, "next_attempt_at": timezone.now()}
         if recipient
         else {"state": State.FAILED, "error": NoAddress.default_detail}
     )
-    return Message.objects.create(
+    return Message(
         company_id=invoice.company_id,
         kind=kind,
         invoice=invoice,
@@ -206,6 +204,15 @@ def _write_message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str) -> M
         requested_by=actor.actor_name,
         **start,
     )
+
+
+def _write_sending(actor: Actor, invoice: Invoice, *, number: int) -> Message:
+    """The message that brings the invoice for the first time, or again; a worker is woken."""
+    texts = texts_of(invoice.company, Kind.INVOICE, language_of(invoice, settings_of_company(invoice.company_id)))
+    message = _message(actor, invoice, Kind.INVOICE, key=str(number), texts=texts)
+    message.save(force_insert=True)
+    wake_worker()
+    return message
 
 
 def _claim(now: datetime) -> Message | None:
@@ -411,18 +418,34 @@ def prepare_reminders(*, settings: MailSettings, day: date) -> int:
     company's settings, and the key of a message (invoice and stage) makes a second one impossible.
     """
     with transaction.atomic():
-        MailSettings.objects.select_for_update().get(pk=settings.pk)
+        _take_turns(settings)
         reminders = [reminder for reminder in reminders_due(settings, day) if not reminder.obstacle]
-        for reminder in reminders:
-            _write_message(REMINDING, reminder.invoice, Kind.REMINDER, key=str(reminder.stage))
-        run, is_first = DailyRun.objects.get_or_create(
-            company_id=settings.company_id, day=day, defaults={"messages": len(reminders)}
+        texts = cache(lambda language: texts_of(settings.company, Kind.REMINDER, language))
+        Message.objects.bulk_create(
+            [
+                _message(REMINDING, invoice, Kind.REMINDER, key=str(stage), texts=texts(language_of(invoice, settings)))
+                for invoice, stage in ((reminder.invoice, reminder.stage) for reminder in reminders)
+            ],
+            batch_size=ROWS_AT_A_TIME,
         )
         if reminders:
             wake_worker()
-        if not is_first:
-            DailyRun.objects.filter(pk=run.pk).update(messages=F("messages") + len(reminders))
+        _mark_done(settings, day, len(reminders))
     return len(reminders)
+
+
+def _take_turns(settings: MailSettings) -> None:
+    """Wait for other schedulers that write the company's reminders, and let those who come wait."""
+    MailSettings.objects.select_for_update().get(pk=settings.pk)
+
+
+def _mark_done(settings: MailSettings, day: date, count: int) -> None:
+    """Note that the day's reminders are written; more may come to them by hand."""
+    run, is_first = DailyRun.objects.get_or_create(
+        company_id=settings.company_id, day=day, defaults={"messages": count}
+    )
+    if not is_first:
+        DailyRun.objects.filter(pk=run.pk).update(messages=F("messages") + count)
 
 
 def retry_message(*, actor: Actor, message_id: int) -> Message:

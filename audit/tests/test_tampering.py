@@ -66,6 +66,7 @@ ANOTHER_VALUE = {
     "JSONField": """'{{"name": "Forged"}}'""",
     "CharField": "substr('#' || coalesce({0}, ''), 1, {1})",
     "EmailField": "substr('#' || coalesce({0}, ''), 1, {1})",
+    "TimeField": "'00:00:01'",
     "DecimalField": "coalesce({0}, 0) + 1",
     "TextField": "'#' || {0}",
 }

@@ -48,7 +48,7 @@ class World:
 @pytest.fixture
 def world() -> World:
     company = make_company()
-    issued = make_issued(company, make_item("100"))
+    issued = make_issued(company, make_item("100"), customer=make_customer(company, email="accounts@acme.test"))
     return World(
         client=api_client(make_user("Admin", company)),
         company=company,
@@ -83,6 +83,7 @@ VALID_BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "updateInvoice": lambda world: {"version": 1, "items": [ITEM]},
     "issueInvoice": lambda world: {},
     "cancelInvoice": lambda world: {},
+    "sendInvoice": lambda world: {},
     "applyPayment": lambda world: {"amount": "1.00"},
     "refundPayment": lambda world: {"amount": "1.00"},
     "reversePayment": lambda world: {},

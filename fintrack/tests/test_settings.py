@@ -18,7 +18,8 @@ PROGRAM = """
 import environ, json
 environ.Env.read_env = classmethod(lambda *args, **options: None)
 from fintrack import settings
-names = ("DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS", "DATABASES", "SECURE_SSL_REDIRECT")
+names = ("DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS", "DATABASES", "SECURE_SSL_REDIRECT",
+         "EMAIL_BACKEND")
 print(json.dumps({name: getattr(settings, name) for name in names}))
 """
 
@@ -220,3 +221,14 @@ def test_postgresql_with_a_pool_keeps_no_connections_beside_it():
 
     assert database["OPTIONS"]["pool"] is True
     assert database["CONN_MAX_AGE"] == 0
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtp+tls", "smtp+ssl"])
+def test_mail_over_smtp_is_watched(scheme):
+    assert values(**GOOD | {"EMAIL_URL": f"{scheme}://u:p@h:587"})["EMAIL_BACKEND"] == (
+        "notifications.smtp.WatchedBackend"
+    )
+
+
+def test_other_ways_of_mail_are_left_as_they_are():
+    assert values(**GOOD)["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"

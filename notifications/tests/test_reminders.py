@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
+from threading import Barrier
 
 import pytest
 import time_machine
@@ -10,11 +11,13 @@ from django.core.management import CommandError, call_command
 from audit.actors import SYSTEM
 from audit.books import faults
 from audit.services import recording, write_version
-from audit.tests.races import race
+from audit.tests.races import PATIENCE_SECONDS, outcomes, race
+from audit.tests.tampering import without_constraint
 from core.errors import StaleVersion
 from invoices.lifecycle import WrongStatus
 from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft
+from notifications import services
 from notifications.models import DailyRun, MailSettings, Message
 from notifications.reminders import StagesInvalid, due_stage
 from notifications.selectors import reminders_due
@@ -232,3 +235,35 @@ def test_three_schedulers_at_once_write_each_reminder_once(postbox):
     assert sum(sent) == len(invoices)
     assert len(postbox.mails) == len(invoices) == len({mail["Message-ID"] for mail in postbox.mails})
     assert DailyRun.objects.get().messages == len(invoices)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_the_key_alone_makes_a_second_reminder_impossible(monkeypatch):
+    # given: schedulers that do not take turns
+    together = Barrier(3, timeout=PATIENCE_SECONDS)
+    monkeypatch.setattr(services, "_take_turns", lambda settings: None)
+    monkeypatch.setattr(services, "reminders_due", lambda *given: (reminders_due(*given), together.wait())[0])
+    company = make_reminding_company()
+    invoices = [make_due(company) for _ in range(20)]
+    settings = MailSettings.objects.get(company=company)
+    # when
+    results = race([lambda: prepare_reminders(settings=settings, day=DUE)] * 3)
+    # then: the others were refused by the database
+    assert Message.objects.count() == len(invoices)
+    assert sorted(outcomes(results).items()) == [("IntegrityError", 2), ("done", 1)]
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_control_without_turns_and_without_the_key_there_are_second_reminders(monkeypatch):
+    company = make_reminding_company()
+    invoices = [make_due(company) for _ in range(20)]
+    settings = MailSettings.objects.get(company=company)
+    together = Barrier(3, timeout=PATIENCE_SECONDS)
+    monkeypatch.setattr(services, "_take_turns", lambda settings: None)
+    monkeypatch.setattr(services, "reminders_due", lambda *given: (reminders_due(*given), together.wait())[0])
+
+    with without_constraint(Message, "message_unique"):
+        race([lambda: prepare_reminders(settings=settings, day=DUE)] * 3)
+        assert Message.objects.count() == 3 * len(invoices)
