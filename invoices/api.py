@@ -18,16 +18,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.api import TimelineEntrySerializer
+from core.api.downloads import pdf_reply
 from core.api.fields import ExactDecimalField, MetadataField, MomentField, MoneyField, TextField
 from core.api.problems import CONTENT_TYPE, ProblemSerializer
+from core.api.renderers import PDF_TYPE
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from core.text import EXTERNAL_ID_LENGTH
+from invoices.documents import invoice_document_file
 from invoices.history import past_invoice
 from invoices.lifecycle import Status
 from invoices.models import Invoice
 from invoices.pages import InvoicePagination
-from invoices.pdf import PDF_TYPE, pdf_reply
 from invoices.selectors import (
     explained,
     filtered_invoices,
@@ -495,9 +497,9 @@ class InvoiceViewSet(ScopedViewSet):
     @extend_schema(operation_id="getInvoicePdf", tags=["invoices"], responses={(200, PDF_TYPE): OpenApiTypes.BINARY})
     def pdf(self, request: Request, id: int) -> HttpResponse:
         """The invoice as it is now, as a page to print or to send. The file is named after the number."""
-        invoice = self.scoped_object(invoice_document)
-        self.require_known_parameters()
-        return pdf_reply(invoice, as_attachment=True)
+        invoice = self.scoped_object(invoice_reference)
+        file = invoice_document_file(invoice.pk)
+        return pdf_reply(bytes(file.content), file.file_name, as_attachment=True)
 
     @extend_schema(operation_id="getInvoiceHistory", tags=["invoices"], responses=InvoiceTimelineSerializer)
     def history(self, request: Request, id: int) -> Response:

@@ -9,16 +9,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from django.http import HttpResponse
 from django.utils import dateformat, timezone
-from django.utils.http import content_disposition_header
 
 from core.money import grouped_money, grouped_text, percent_text, plain_text, price_text
 from core.typesetting import typeset
 from invoices.models import Invoice, InvoiceLine
 from invoices.totals import VatBreakdown, VatCategory
 
-PDF_TYPE = "application/pdf"
 TEMPLATE = Path(__file__).parent / "templates" / "invoices" / "invoice.typ"
 MINUS = "\u2212"
 FIGURES_BESIDE_DESCRIPTION = 56
@@ -35,14 +32,6 @@ def invoice_pdf(invoice: Invoice) -> bytes:
 def pdf_name(invoice: Invoice) -> str:
     """The name of the file: its number, or which draft it is."""
     return f"{invoice.number or f'draft-{invoice.pk}'}.pdf"
-
-
-def pdf_reply(invoice: Invoice, *, as_attachment: bool) -> HttpResponse:
-    """The PDF over HTTP, to be saved under its name (`as_attachment`) or shown by the browser."""
-    disposition = content_disposition_header(as_attachment, pdf_name(invoice))
-    return HttpResponse(
-        invoice_pdf(invoice), content_type=PDF_TYPE, headers={"Content-Disposition": disposition or "inline"}
-    )
 
 
 def page_of(invoice: Invoice) -> dict[str, Any]:

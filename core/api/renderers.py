@@ -3,6 +3,7 @@
 from rest_framework.renderers import JSONRenderer
 
 JSON_TYPE = "application/json"
+PDF_TYPE = "application/pdf"
 CSV_TYPE = "text/csv"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -10,7 +11,7 @@ XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 class PdfRenderer(JSONRenderer):
     """Lets a caller ask for a PDF, whose bytes the view gives. Written here is a refusal: a problem document."""
 
-    media_type = "application/pdf"
+    media_type = PDF_TYPE
     format = "pdf"
 
 
