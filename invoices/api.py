@@ -25,7 +25,7 @@ from core.api.renderers import PDF_TYPE
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from core.text import EXTERNAL_ID_LENGTH
-from invoices.documents import invoice_document_file
+from invoices.documents import copy_with_payments, invoice_document_file
 from invoices.history import past_invoice
 from invoices.lifecycle import Status
 from invoices.models import Invoice
@@ -333,6 +333,14 @@ class PastSerializer(CamelCaseSerializer):
     as_of = MomentField(required=False, help_text="A moment, or the end of a day where the company is.")
 
 
+class PdfFilterSerializer(CamelCaseSerializer):
+    """Which PDF is asked for."""
+
+    payments = serializers.BooleanField(
+        required=False, help_text="A copy of today, with what has been paid and what is outstanding."
+    )
+
+
 class InvoiceTimelineSerializer(CamelCaseSerializer):
     """Everything that ever happened to an invoice, its lines and payments, newest first."""
 
@@ -356,7 +364,7 @@ class InvoiceViewSet(ScopedViewSet):
     }
     serializer_class = InvoiceSerializer
     pagination_class = InvoicePagination
-    filter_serializers = {"list": InvoiceFilterSerializer, "retrieve": PastSerializer}
+    filter_serializers = {"list": InvoiceFilterSerializer, "retrieve": PastSerializer, "pdf": PdfFilterSerializer}
     orderings = {
         "createdAt": "created_at",
         "issueDate": "issue_date",
@@ -494,11 +502,20 @@ class InvoiceViewSet(ScopedViewSet):
         invoice = self.scoped_object(invoice_document)
         return Response(ExplanationSerializer.represent(explained(invoice)))
 
-    @extend_schema(operation_id="getInvoicePdf", tags=["invoices"], responses={(200, PDF_TYPE): OpenApiTypes.BINARY})
+    @extend_schema(
+        operation_id="getInvoicePdf",
+        tags=["invoices"],
+        parameters=[PdfFilterSerializer],
+        responses={(200, PDF_TYPE): OpenApiTypes.BINARY},
+    )
     def pdf(self, request: Request, id: int) -> HttpResponse:
-        """The invoice as it is now, as a page to print or to send. The file is named after the number."""
+        """The invoice as a page to print or to send: as it was issued, the same bytes every time.
+
+        A cancelled one has a page more that says so; a draft is marked as one. The file is named after the number.
+        """
         invoice = self.scoped_object(invoice_reference)
-        file = invoice_document_file(invoice.pk)
+        make = copy_with_payments if self.filters().get("payments") else invoice_document_file
+        file = make(invoice.pk)
         return pdf_reply(bytes(file.content), file.file_name, as_attachment=True)
 
     @extend_schema(operation_id="getInvoiceHistory", tags=["invoices"], responses=InvoiceTimelineSerializer)

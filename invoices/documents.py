@@ -23,8 +23,8 @@ def invoice_document_file(invoice_id: int) -> StoredDocument:
     invoice = Invoice.objects.filter(pk=invoice_id).only("issued_at", "cancelled_at").first()
     if invoice is None:
         raise InvoiceNotFound
-    kind = DocumentKind.CANCELLATION if invoice.cancelled_at else DocumentKind.INVOICE
-    stored = StoredDocument.objects.filter(invoice=invoice_id, kind=kind).first() if invoice.issued_at else None
+    of_kind = StoredDocument.objects.filter(invoice=invoice_id, kind=kind_of(invoice))
+    stored = of_kind.first() if invoice.issued_at else None
     return stored or _made(invoice_id)
 
 
@@ -33,14 +33,30 @@ def _made(invoice_id: int) -> StoredDocument:
     invoice = invoice_document(invoice_id)
     if invoice is None:
         raise InvoiceNotFound
-    content = invoice_pdf(invoice)
-    document = StoredDocument(
+    document = _file_of(invoice, invoice_pdf(invoice))
+    if invoice.issued_at is None:
+        return document
+    return store_document(actor=SYSTEM, document=document, company_id=invoice.company_id)
+
+
+def copy_with_payments(invoice_id: int) -> StoredDocument:
+    """A copy of the invoice as of today, with what has been paid and what is outstanding. It is not stored."""
+    invoice = invoice_document(invoice_id)
+    if invoice is None:
+        raise InvoiceNotFound
+    return _file_of(invoice, invoice_pdf(invoice, paid_on=invoice.company.today()))
+
+
+def _file_of(invoice: Invoice, content: bytes) -> StoredDocument:
+    return StoredDocument(
         invoice=invoice,
-        kind=DocumentKind.CANCELLATION if invoice.cancelled_at else DocumentKind.INVOICE,
+        kind=kind_of(invoice),
         file_name=pdf_name(invoice),
         content=content,
         sha256=sha256(content).hexdigest(),
     )
-    if invoice.issued_at is None:
-        return document
-    return store_document(actor=SYSTEM, document=document, company_id=invoice.company_id)
+
+
+def kind_of(invoice: Invoice) -> DocumentKind:
+    """Which of its documents shows the invoice as it is."""
+    return DocumentKind.CANCELLATION if invoice.cancelled_at else DocumentKind.INVOICE

@@ -35,6 +35,7 @@ from invoices.totals import (
     line_amount,
 )
 from parties.models import Company, Customer
+from parties.selectors import seller_as_issued
 from parties.services import create_customer, hold_company, hold_customer, require_open_period
 
 MAXIMUM_LINES = 1_000
@@ -333,7 +334,7 @@ def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) 
                 issued_at=change.at,
                 customer_name=invoice.customer.name,
                 present_customer_name=None,
-                seller=invoice.company.seller_details(),
+                seller=seller_as_issued(invoice.company, invoice.customer, invoice.currency),
                 buyer=invoice.customer.details(),
             )
     return invoice
