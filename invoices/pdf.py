@@ -211,15 +211,10 @@ class InvoiceSheet:
         return {"labels": labels, "rows": rows}
 
     def _bank(self) -> dict[str, Any] | None:
-        """Where to pay, and with which reference; nothing where nothing is to be paid or no account is known."""
-        account = self.style.seller.get("bankAccount")
-        if not account or self.invoice.cancelled_at or not self.invoice.total:
+        """Where to pay; nothing where nothing is to be paid."""
+        if self.invoice.cancelled_at or not self.invoice.total:
             return None
-        words = self.style.words
-        rows = [[words.get(label, label), account[name]] for label, name in BANK_ROWS if account[name]]
-        if self.invoice.number:
-            rows.append([words["reference"], self.invoice.number])
-        return {"heading": words["pay_to"], "rows": [[label, _spaced(label, value)] for label, value in rows]}
+        return bank_block(self.style, reference=self.invoice.number or "")
 
     def _notes(self) -> list[str]:
         """Sentences below the table."""
@@ -259,6 +254,19 @@ class InvoiceSheet:
             ],
             "note": words["note_cancelled"],
         }
+
+
+def bank_block(style: Style, *, reference: str = "") -> dict[str, Any] | None:
+    """Where the company is paid in the document's currency, and with which reference; None where it has not said."""
+    account = style.seller.get("bankAccount")
+    if not account:
+        return None
+    rows = [
+        [style.words.get(label, label), _spaced(label, account[name])] for label, name in BANK_ROWS if account[name]
+    ]
+    if reference:
+        rows.append([style.words["reference"], reference])
+    return {"heading": style.words["pay_to"], "rows": rows}
 
 
 def _spaced(label: str, value: str) -> str:

@@ -135,6 +135,12 @@ _TABLE: dict[str, tuple[str, str, str, str]] = {
         "Avant l’émission, la loi exige encore : {}.",
         "Voor uitreiking vereis die wet ook: {}.",
     ),
+    "note_other_currencies": (
+        "Accounts in other currencies are not part of this statement: {}.",
+        "Konten in anderen Währungen sind nicht Teil dieses Auszugs: {}.",
+        "Les comptes en d’autres devises ne figurent pas sur ce relevé : {}.",
+        "Rekeninge in ander geldeenhede is nie deel van hierdie staat nie: {}.",
+    ),
     "seller_address": ("your address", "Ihre Anschrift", "votre adresse", "u adres"),
     "buyer_address": (
         "the customer’s address",

@@ -157,11 +157,11 @@ class BankAccountViewSet(ScopedViewSet):
     """Where your companies are paid."""
 
     required_permissions = {
-        "list": "parties.view_company",
-        "retrieve": "parties.view_company",
-        "create": "parties.change_company",
-        "partial_update": "parties.change_company",
-        "destroy": "parties.change_company",
+        "list": "parties.view_bankaccount",
+        "retrieve": "parties.view_bankaccount",
+        "create": "parties.add_bankaccount",
+        "partial_update": "parties.change_bankaccount",
+        "destroy": "parties.delete_bankaccount",
     }
     serializer_class = BankAccountSerializer
     orderings = {"currency": "currency"}

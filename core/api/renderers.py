@@ -33,3 +33,5 @@ PDF_RENDERERS = (PdfRenderer, JSONRenderer)
 """For a view that answers with a PDF: it comes to those who ask for anything, or for JSON by habit, all the same."""
 TABLE_RENDERERS = (JSONRenderer, CsvRenderer, XlsxRenderer)
 """For a view that answers with JSON, or with a table to those who accept nothing else or say ?format=."""
+STATEMENT_RENDERERS = (JSONRenderer, PdfRenderer)
+"""For a view that answers with JSON, or with a PDF to those who accept nothing else or say ?format=."""

@@ -19,8 +19,8 @@ from core.languages import formats_of
 from core.typesetting import typeset
 from invoices.models import Invoice
 from invoices.pdf import invoice_pdf, page_of, seller_of
-from invoices.sheet import TEMPLATE
 from invoices.services import cancel_invoice, create_draft
+from invoices.sheet import TEMPLATE
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.services import update_company, update_customer
 from parties.tests.factories import make_company, make_customer
@@ -320,7 +320,9 @@ def test_any_date_of_issue_makes_a_page(day):
 
 def test_threads_that_print_at_once_get_each_their_own_page():
     company = make_company()
-    pages = [sheet_of(make_issued(company, make_item(str(price)))) for price in (100, 200, 300, 400, 500, 600, 700, 800)]
+    pages = [
+        sheet_of(make_issued(company, make_item(str(price)))) for price in (100, 200, 300, 400, 500, 600, 700, 800)
+    ]
     alone = [typeset(TEMPLATE, page, dated=date(2026, 3, 1)) for page in pages]
     together: dict[int, list[bytes]] = {}
     start = threading.Barrier(len(pages))
