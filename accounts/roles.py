@@ -15,6 +15,7 @@ class Role(TextChoices):
 VIEW_DOCUMENTS = frozenset(
     {
         "parties.view_company",
+        "parties.view_bankaccount",
         "parties.view_customer",
         "invoices.view_invoice",
         "invoices.view_invoiceline",
@@ -55,6 +56,9 @@ RUN_THE_COMPANY = frozenset(
         "notifications.add_mailtemplate",
         "notifications.change_mailtemplate",
         "notifications.delete_mailtemplate",
+        "parties.add_bankaccount",
+        "parties.change_bankaccount",
+        "parties.delete_bankaccount",
         "accounts.add_user",
         "accounts.change_user",
         "accounts.add_membership",

@@ -16,11 +16,12 @@ from accounts.admin import FoundedCompanyAdmin
 from audit.admin import NOTHING, CommandPage, RecordedAdmin
 from audit.selectors import TimelineEntry
 from core.admin import ReasonForm, ScopedFilter, VerbForm, refusal_of, require_page, require_permission
+from core.api.downloads import pdf_reply
 from core.money import grouped_money
 from invoices.admin_forms import InvoiceForm, LineForm, LineFormSet, draft_values
+from invoices.documents import copy_with_payments, invoice_document_file
 from invoices.lifecycle import Command, WrongStatus, allows, require_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries
-from invoices.pdf import pdf_reply
 from invoices.selectors import explained, invoice_documents_of, invoice_timeline, invoices_of
 from invoices.services import (
     MAXIMUM_LINES,
@@ -252,11 +253,12 @@ class InvoiceAdmin(RecordedAdmin):
         return [path("<path:object_id>/pdf/", view, name="invoices_invoice_pdf"), *super().get_urls()]
 
     def pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The invoice as a PDF, shown by the browser."""
-        rows = self.get_queryset(request).prefetch_related("lines")
-        invoice = self.existing(request, unquote(object_id), rows)
+        """The invoice as a PDF, shown by the browser; with ?payments, the copy of today."""
+        invoice = self.existing(request, unquote(object_id))
         require_page(self.has_view_permission(request, invoice))
-        return pdf_reply(invoice, as_attachment=False)
+        make = copy_with_payments if "payments" in request.GET else invoice_document_file
+        file = make(invoice.pk)
+        return pdf_reply(bytes(file.content), file.file_name, as_attachment=False)
 
     def ledger(self, request: HttpRequest, invoice: Invoice) -> list[Any]:
         """The rows of the table of payments: the payments room knows them."""

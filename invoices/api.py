@@ -18,17 +18,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.api import TimelineEntrySerializer
+from core.api.downloads import pdf_reply
 from core.api.fields import ExactDecimalField, MetadataField, MomentField, MoneyField, TextField
 from core.api.problems import CONTENT_TYPE, ProblemSerializer
+from core.api.renderers import PDF_TYPE
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from core.money import money_text
 from core.text import EXTERNAL_ID_LENGTH
+from invoices.documents import copy_with_payments, invoice_document_file
 from invoices.history import past_invoice
 from invoices.lifecycle import Status
 from invoices.models import Invoice
 from invoices.pages import InvoicePagination
-from invoices.pdf import PDF_TYPE, pdf_reply
 from invoices.selectors import (
     explained,
     filtered_invoices,
@@ -353,6 +355,14 @@ class PastSerializer(CamelCaseSerializer):
     as_of = MomentField(required=False, help_text="A moment, or the end of a day where the company is.")
 
 
+class PdfFilterSerializer(CamelCaseSerializer):
+    """Which PDF is asked for."""
+
+    payments = serializers.BooleanField(
+        required=False, help_text="A copy of today, with what has been paid and what is outstanding."
+    )
+
+
 class InvoiceTimelineSerializer(CamelCaseSerializer):
     """Everything that ever happened to an invoice, its lines and payments, newest first."""
 
@@ -376,7 +386,7 @@ class InvoiceViewSet(ScopedViewSet):
     }
     serializer_class = InvoiceSerializer
     pagination_class = InvoicePagination
-    filter_serializers = {"list": InvoiceFilterSerializer, "retrieve": PastSerializer}
+    filter_serializers = {"list": InvoiceFilterSerializer, "retrieve": PastSerializer, "pdf": PdfFilterSerializer}
     orderings = {
         "createdAt": "created_at",
         "issueDate": "issue_date",
@@ -515,12 +525,21 @@ class InvoiceViewSet(ScopedViewSet):
         invoice = self.scoped_object(invoice_document)
         return Response(ExplanationSerializer.represent(explained(invoice)))
 
-    @extend_schema(operation_id="getInvoicePdf", tags=["invoices"], responses={(200, PDF_TYPE): OpenApiTypes.BINARY})
+    @extend_schema(
+        operation_id="getInvoicePdf",
+        tags=["invoices"],
+        parameters=[PdfFilterSerializer],
+        responses={(200, PDF_TYPE): OpenApiTypes.BINARY},
+    )
     def pdf(self, request: Request, id: int) -> HttpResponse:
-        """The invoice as it is now, as a page to print or to send. The file is named after the number."""
-        invoice = self.scoped_object(invoice_document)
-        self.require_known_parameters()
-        return pdf_reply(invoice, as_attachment=True)
+        """The invoice as a page to print or to send: as it was issued, the same bytes every time.
+
+        A cancelled one has a page more that says so; a draft is marked as one. The file is named after the number.
+        """
+        invoice = self.scoped_object(invoice_reference)
+        make = copy_with_payments if self.filters().get("payments") else invoice_document_file
+        file = make(invoice.pk)
+        return pdf_reply(bytes(file.content), file.file_name, as_attachment=True)
 
     @extend_schema(operation_id="getInvoiceHistory", tags=["invoices"], responses=InvoiceTimelineSerializer)
     def history(self, request: Request, id: int) -> Response:

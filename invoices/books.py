@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -12,11 +13,12 @@ from django.db.models.functions import Length, Substr
 from audit.books import Fault, name_documents, register
 from core.errors import DomainError
 from invoices.lifecycle import Status, settled_status
-from invoices.models import Invoice, InvoiceLine, NumberSeries
+from invoices.models import Invoice, InvoiceLine, NumberSeries, StoredDocument
 from invoices.selectors import invoice_rows
 from invoices.totals import Discount, LineTotals, PricedLine, Terms, document_totals
 
 ROWS_AT_A_TIME = 2_000
+FILES_AT_A_TIME = 50
 HEAD_COLUMNS = (
     "id",
     "number",
@@ -56,7 +58,9 @@ def register_checks() -> None:
     register(statuses_follow_from_money)
     register(numbers_have_no_gap)
     register(names_are_those_of_customers)
+    register(stored_documents_are_unchanged)
     name_documents(Invoice, "number")
+    name_documents(StoredDocument, "invoice__number")
     name_documents(InvoiceLine, "invoice__number")
 
 
@@ -104,6 +108,15 @@ def names_are_those_of_customers() -> Iterator[Fault]:
             f"shows {invoice.shown_name!r} and is found by {invoice.search_text!r}; one is not the customer's name"
         )
         yield _fault(invoice, message)
+
+
+def stored_documents_are_unchanged() -> Iterator[Fault]:
+    """Each stored document has the hash that was recorded when it was stored."""
+    columns = ("id", "file_name", "sha256", "content")
+    documents = StoredDocument.objects.order_by("id").values_list(*columns, named=True)
+    for document in documents.iterator(chunk_size=FILES_AT_A_TIME):
+        if sha256(document.content).hexdigest() != document.sha256:
+            yield Fault("StoredDocument", document.id, document.file_name, "is not what was stored: its hash differs")
 
 
 def _documents() -> Iterator[list[Any]]:

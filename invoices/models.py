@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce, Round
 
-from audit.guards import FrozenSince, FrozenWith, Guard, OnlyRises
+from audit.guards import AppendOnly, FrozenSince, FrozenWith, Guard, OnlyRises
 from audit.models import Recorded, RecordedHistory
 from core.database import DatabaseNow
 from core.model_fields import (
@@ -347,6 +347,43 @@ class InvoiceLine(Recorded):
         """The line as the calculator takes it."""
         discount = Discount(self.discount_percent, self.discount_amount)
         return PricedLine(self.quantity, self.unit_price, self.vat_category, self.vat_rate, discount)
+
+
+class DocumentKind(models.TextChoices):
+    """What a stored document is."""
+
+    INVOICE = "invoice", "the invoice as it was issued"
+    CANCELLATION = "cancellation", "the invoice with the page that cancels it"
+
+
+class StoredDocument(Recorded):
+    """The file of an issued invoice, made once and never changed: who downloads it later gets the same bytes.
+
+    The bytes are too large for the history, which keeps their SHA-256 instead; verify_books compares the two.
+    """
+
+    guards: ClassVar[tuple[Guard, ...]] = (AppendOnly(message="a stored document is never changed or deleted"),)
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="stored_documents", db_index=False)
+    kind = models.CharField(max_length=12, choices=DocumentKind)
+    file_name = models.CharField(max_length=60)
+    content = models.BinaryField()
+    sha256 = models.CharField("SHA-256", max_length=64)
+
+    history = RecordedHistory(excluded_fields=["content"])
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=("invoice", "kind"),
+                name="stored_document_unique",
+                violation_error_code="document_stored",
+                violation_error_message="This document is stored already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
 
 
 class NumberSeries(models.Model):

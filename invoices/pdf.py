@@ -1,35 +1,42 @@
 """An invoice as a page to print or to send: the invoice, then the texts that the page shows, then a PDF.
 
-The page shows texts that are final: formatted here, laid out by the template, which knows no rule and no word of its
-own. It is rendered from the invoice as it is: an issued one with both parties as they were at issue.
+An issued invoice shows what was frozen at issue and nothing that came later, so that it is the same whenever it is
+printed. What has been paid stands on a copy that says of which day it is, and on statements.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-from django.http import HttpResponse
-from django.utils import dateformat, timezone
-from django.utils.http import content_disposition_header
+from django.utils import timezone
 
-from core.money import grouped_money, grouped_text, percent_text, plain_text, price_text
-from core.typesetting import typeset
+from invoices.legal import article_of, is_tax_invoice, missing_particulars, needs_english_words
 from invoices.models import Invoice, InvoiceLine
+from invoices.sheet import Row, Style, printed, table
 from invoices.totals import VatBreakdown, VatCategory
+from invoices.words import words_of
+from parties.selectors import seller_as_issued
 
-PDF_TYPE = "application/pdf"
-TEMPLATE = Path(__file__).parent / "templates" / "invoices" / "invoice.typ"
-MINUS = "\u2212"
-FIGURES_BESIDE_DESCRIPTION = 56
-"""How many characters the columns of figures take at most, for a description to stand beside them on A4."""
+RATED = frozenset({VatCategory.STANDARD, VatCategory.ZERO})
+BANK_ROWS = (
+    ("account_holder", "accountHolder"),
+    ("bank", "bankName"),
+    ("IBAN", "iban"),
+    ("BIC", "bic"),
+    ("account_number", "accountNumber"),
+    ("branch_code", "branchCode"),
+)
 
-Row = list[str]
 
+def invoice_pdf(invoice: Invoice, *, paid_on: date | None = None) -> bytes:
+    """The invoice as a PDF, read with its lines. The same invoice gives the same bytes.
 
-def invoice_pdf(invoice: Invoice) -> bytes:
-    """The invoice as a PDF on A4. The same invoice gives the same bytes. It was read with its lines."""
-    return typeset(TEMPLATE, page_of(invoice), dated=invoice.issue_date)
+    With `paid_on` (today, where the company is) it is a copy with the payments made until now; it was read with them.
+    """
+    seller = seller_of(invoice)
+    sheet = page_of(invoice, seller, paid_on=paid_on)
+    return printed(sheet, seller, company_id=invoice.company_id, dated=invoice.issue_date)
 
 
 def pdf_name(invoice: Invoice) -> str:
@@ -37,174 +44,231 @@ def pdf_name(invoice: Invoice) -> str:
     return f"{invoice.number or f'draft-{invoice.pk}'}.pdf"
 
 
-def pdf_reply(invoice: Invoice, *, as_attachment: bool) -> HttpResponse:
-    """The PDF over HTTP, to be saved under its name (`as_attachment`) or shown by the browser."""
-    disposition = content_disposition_header(as_attachment, pdf_name(invoice))
-    return HttpResponse(
-        invoice_pdf(invoice), content_type=PDF_TYPE, headers={"Content-Disposition": disposition or "inline"}
-    )
+def seller_of(invoice: Invoice) -> Mapping[str, Any]:
+    """The company as the document shows it: as it was at issue, or as it would be issued now."""
+    frozen: Mapping[str, Any] | None = invoice.seller
+    return frozen or seller_as_issued(invoice.company, invoice.customer, invoice.currency)
 
 
-def page_of(invoice: Invoice) -> dict[str, Any]:
+def page_of(invoice: Invoice, seller: Mapping[str, Any], *, paid_on: date | None = None) -> dict[str, Any]:
     """All that the page shows, as texts."""
-    seller, buyer = invoice.seller_details, invoice.buyer_details
-    return {
-        "language": "en",
-        "title": "Tax invoice" if seller["vatNumber"] else "Invoice",
-        "name": str(invoice),
-        "stamp": _stamp(invoice),
-        "seller": _party(seller),
-        "buyer": {"heading": "Bill to", **_party(buyer)},
-        "facts": _facts(invoice),
-        "lines": _lines(invoice),
-        "breakdown": _breakdown(invoice),
-        "totals": _totals(invoice),
-        "notes": _notes(invoice),
-        "page": {"before": "Page", "between": "of"},
-    }
+    return InvoiceSheet(invoice, Style(seller), paid_on).page()
 
 
-def date_text(day: date) -> str:
-    """A day as people read it, the same everywhere: "1 March 2026"."""
-    return dateformat.format(day, "j F Y")
+@dataclass(frozen=True)
+class InvoiceSheet:
+    """The texts of one invoice in one style."""
 
+    invoice: Invoice
+    style: Style
+    paid_on: date | None
 
-def _stamp(invoice: Invoice) -> str:
-    """What is written across the page."""
-    if invoice.cancelled_at:
-        return "CANCELLED"
-    return "" if invoice.issued_at else "DRAFT"
+    def page(self) -> dict[str, Any]:
+        """All of them."""
+        invoice, words = self.invoice, self.style.words
+        return {
+            **self.style.frame(),
+            "title": self._title(),
+            "subtitle": self._subtitle(),
+            "name": self.invoice.number or f"{words['draft']} {invoice.pk}",
+            "stamp": self._stamp(),
+            "buyer": self.style.buyer("bill_to", invoice.buyer_details),
+            "facts": self._facts(),
+            "table": self._lines(),
+            "breakdown": self._breakdown(),
+            "totals": self._totals(),
+            "payments": self._payments(),
+            "bank": self._bank(),
+            "notes": self._notes(),
+            "cancellation": self._cancellation(),
+        }
 
+    def _title(self) -> str:
+        return self.style.words["tax_invoice" if is_tax_invoice(self.style.seller) else "invoice"]
 
-def _party(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Name and lines of an address; what is empty is left out."""
-    town = f"{details['postalCode']} {details['city']}".strip()
-    address = [details["addressLine1"], details["addressLine2"], town, details["countryCode"]]
-    identifiers = [
-        f"{label} {details[name]}"
-        for label, name in (("VAT number", "vatNumber"), ("Registration", "registrationNumber"))
-        if details.get(name)
-    ]
-    lines = [*address, *identifiers, details["email"], details["phone"]]
-    return {"name": details["name"], "lines": [line for line in lines if line]}
+    def _subtitle(self) -> str:
+        """The words that the law wants in English, below a title in another language; or which copy it is."""
+        if self.paid_on:
+            return self.style.words["copy"].format(self.style.formats.day(self.paid_on))
+        english = words_of("en")["tax_invoice"]
+        return english if needs_english_words(self.style.seller) and self._title() != english else ""
 
+    def _stamp(self) -> str:
+        """What is written across the page."""
+        if self.invoice.cancelled_at:
+            return self.style.words["stamp_cancelled"]
+        return "" if self.invoice.issued_at else self.style.words["stamp_draft"]
 
-def _facts(invoice: Invoice) -> list[Row]:
-    """The facts beside the buyer: label and value."""
-    facts = [["Invoice number", invoice.number]] if invoice.number else []
-    facts += [
-        ["Issue date", date_text(invoice.issue_date)],
-        ["Due date", date_text(invoice.due_date)],
-        ["Currency", invoice.currency],
-    ]
-    if invoice.cancelled_at:
-        facts.append(["Cancelled", date_text(timezone.localtime(invoice.cancelled_at, invoice.company.zone).date())])
-    return facts
-
-
-def _lines(invoice: Invoice) -> dict[str, Any]:
-    """The table of lines: a description and columns of figures. `stacked` puts long figures below the description."""
-    lines = list(invoice.lines.all())
-    columns = {
-        "Description": [line.description for line in lines],
-        "Quantity": [grouped_text(plain_text(line.quantity)) for line in lines],
-        "Unit price": [price_text(line.unit_price, line.currency) for line in lines],
-        "Discount": [_discount_text(line) for line in lines],
-        "VAT": [_vat_mark(line.vat_category, line) for line in lines],
-        **_line_amounts(lines, has_gross=invoice.prices_include_vat),
-    }
-    if not any(columns["Discount"]):
-        del columns["Discount"]
-    figures = list(columns.items())[1:]
-    return {
-        "labels": list(columns),
-        "rows": [list(row) for row in zip(*columns.values(), strict=True)],
-        "stacked": sum(_width(label, cells) for label, cells in figures) > FIGURES_BESIDE_DESCRIPTION,
-        "none": "No lines yet.",
-    }
-
-
-def _line_amounts(lines: Sequence[InvoiceLine], *, has_gross: bool) -> dict[str, Row]:
-    """The columns of what the lines come to, before the document discount: net, and gross where prices include VAT."""
-    nets = [grouped_money(line.line_total, line.currency) for line in lines]
-    if not has_gross:
-        return {"Amount": nets}
-    return {"Net": nets, "Gross": [grouped_money(line.line_gross or line.line_total, line.currency) for line in lines]}
-
-
-def _width(label: str, cells: Sequence[str]) -> int:
-    """How many characters wide a column is."""
-    return max(len(text) for text in (label, *cells))
-
-
-def _discount_text(line: InvoiceLine) -> str:
-    """The discount of a line as it was agreed, or nothing."""
-    if line.discount_percent:
-        return f"{plain_text(line.discount_percent)} %"
-    return grouped_money(line.discount_amount, line.currency) if line.discount_amount else ""
-
-
-def _vat_mark(category: str, taxed: InvoiceLine | VatBreakdown) -> str:
-    """The rate, or the code of why there is none, which the breakdown explains."""
-    has_rate = category in (VatCategory.STANDARD, VatCategory.ZERO)
-    return percent_text(taxed.vat_rate) if has_rate else category
-
-
-def _breakdown(invoice: Invoice) -> dict[str, Any]:
-    """VAT by category and rate."""
-    rows = [
-        [
-            _vat_group(group),
-            grouped_money(group.taxable_amount, group.currency),
-            grouped_money(group.vat_amount, group.currency),
+    def _facts(self) -> list[Row]:
+        """The facts beside the buyer: label and value."""
+        invoice, words, formats = self.invoice, self.style.words, self.style.formats
+        facts = [[words["invoice_number"], invoice.number]] if invoice.number else []
+        return [
+            *facts,
+            [words["issue_date"], formats.day(invoice.issue_date)],
+            [words["due_date"], formats.day(invoice.due_date)],
+            [words["currency"], invoice.currency],
         ]
-        for group in invoice.vat_breakdown
-    ]
-    return {"labels": ["VAT", "Taxable amount", "VAT amount"], "rows": rows}
+
+    def _lines(self) -> dict[str, Any]:
+        """The table of lines."""
+        words, formats = self.style.words, self.style.formats
+        lines = list(self.invoice.lines.all())
+        columns = {
+            "description": [line.description for line in lines],
+            "quantity": [formats.number(line.quantity) for line in lines],
+            "unit_price": [formats.price(line.unit_price, line.currency) for line in lines],
+            "discount": [self._discount(line) for line in lines],
+            "vat": [self._vat_mark(line) for line in lines],
+            **self._line_amounts(lines),
+        }
+        if not any(columns["discount"]):
+            del columns["discount"]
+        rows = [list(row) for row in zip(*columns.values(), strict=True)]
+        return table([words[name] for name in columns], rows, none=words["no_lines"])
+
+    def _line_amounts(self, lines: Sequence[InvoiceLine]) -> dict[str, Row]:
+        """What the lines come to, before the document discount: net, and gross where prices include VAT."""
+        money, currency = self.style.formats.money, self.invoice.currency
+        nets = [money(line.line_total, currency) for line in lines]
+        if not self.invoice.prices_include_vat:
+            return {"amount": nets}
+        return {"net": nets, "gross": [money(line.line_gross or line.line_total, currency) for line in lines]}
+
+    def _discount(self, line: InvoiceLine) -> str:
+        """The discount of a line as it was agreed, or nothing."""
+        if line.discount_percent:
+            return self.style.formats.percent(line.discount_percent / 100)
+        return self.style.formats.money(line.discount_amount, line.currency) if line.discount_amount else ""
+
+    def _vat_mark(self, taxed: InvoiceLine | VatBreakdown) -> str:
+        """The rate, or the code of why there is none, which the breakdown explains."""
+        is_rated = taxed.vat_category in RATED
+        return self.style.formats.percent(taxed.vat_rate) if is_rated else str(taxed.vat_category)
+
+    def _breakdown(self) -> dict[str, Any]:
+        """VAT by category and rate."""
+        words, money = self.style.words, self.style.formats.money
+        rows = [
+            [
+                self._vat_group(group),
+                money(group.taxable_amount, group.currency),
+                money(group.vat_amount, group.currency),
+            ]
+            for group in self.invoice.vat_breakdown
+        ]
+        return {"labels": [words["vat"], words["taxable_amount"], words["vat_amount"]], "rows": rows}
+
+    def _vat_group(self, group: VatBreakdown) -> str:
+        """A rate; or why there is no VAT, in words, with the article of the law: "AE: Reverse charge (Art. …)"."""
+        mark = self._vat_mark(group)
+        if group.vat_category in RATED:
+            return mark
+        article = article_of(self.style.seller, group.vat_category)
+        reason = self.style.words[f"category_{group.vat_category}"]
+        return f"{mark}: {reason} ({article})" if article else f"{mark}: {reason}"
+
+    def _totals(self) -> list[dict[str, Any]]:
+        """From the lines to what is to be paid."""
+        invoice, amount, currency = self.invoice, self.style.amount, self.invoice.currency
+        rows = [
+            *self._discount_rows(),
+            amount("subtotal", invoice.subtotal, currency),
+            amount("vat", invoice.vat_total, currency),
+            amount("total", invoice.total, currency, is_strong=True),
+        ]
+        if self.paid_on and not invoice.cancelled_at:
+            rows.append(amount("paid", invoice.paid, currency))
+            rows.append(amount("outstanding", invoice.still_owed, currency, is_strong=True))
+        return rows
+
+    def _discount_rows(self) -> list[dict[str, Any]]:
+        """What the lines come to and what the document discount takes off, where there is one; both net."""
+        invoice = self.invoice
+        if not invoice.discount_total:
+            return []
+        discount = self.style.amount("discount", -invoice.discount_total, invoice.currency)
+        if invoice.discount_percent:
+            discount["label"] += f" {self.style.formats.percent(invoice.discount_percent / 100)}"
+        return [self.style.amount("lines", invoice.lines_total, invoice.currency), discount]
+
+    def _payments(self) -> dict[str, Any] | None:
+        """On a copy, the entries that were booked, the oldest first."""
+        invoice, words, formats = self.invoice, self.style.words, self.style.formats
+        entries = list(reversed(invoice.payments.all())) if self.paid_on else []
+        if not entries:
+            return None
+        rows = [
+            [
+                formats.day(timezone.localtime(entry.paid_at, invoice.company.zone).date()),
+                words[entry.kind.lower()],
+                entry.reference,
+                formats.money(entry.amount, entry.currency),
+            ]
+            for entry in entries
+        ]
+        labels = [words["date"], words["payments"], words["reference"], words["amount"]]
+        return {"labels": labels, "rows": rows}
+
+    def _bank(self) -> dict[str, Any] | None:
+        """Where to pay; nothing where nothing is to be paid."""
+        if self.invoice.cancelled_at or not self.invoice.total:
+            return None
+        return bank_block(self.style, reference=self.invoice.number or "")
+
+    def _notes(self) -> list[str]:
+        """Sentences below the table."""
+        invoice, words = self.invoice, self.style.words
+        is_draft = not (invoice.issued_at or invoice.cancelled_at)
+        missing = self._missing() if is_draft else []
+        notes = {
+            words["note_prices_include_vat"]: invoice.prices_include_vat,
+            words["note_draft"]: is_draft,
+            words["note_missing"].format(", ".join(words[name] for name in missing)): missing,
+            words["note_cancelled"]: invoice.cancelled_at and not invoice.issued_at,
+        }
+        return [note for note, applies in notes.items() if applies]
+
+    def _missing(self) -> list[str]:
+        return missing_particulars(
+            self.style.seller,
+            self.invoice.buyer_details,
+            total=self.invoice.total,
+            currency=self.invoice.currency,
+            categories=[group.vat_category for group in self.invoice.vat_breakdown],
+        )
+
+    def _cancellation(self) -> dict[str, Any] | None:
+        """The page behind an issued invoice that says that it was cancelled. Why is the company's own business."""
+        invoice, words, formats = self.invoice, self.style.words, self.style.formats
+        if not invoice.cancelled_at or not invoice.issued_at:
+            return None
+        day = timezone.localtime(invoice.cancelled_at, invoice.company.zone).date()
+        return {
+            "title": words["cancellation_of"].format(invoice.number),
+            "facts": [
+                [words["invoice_number"], invoice.number],
+                [words["issue_date"], formats.day(invoice.issue_date)],
+                [words["total"].format(invoice.currency), formats.money(invoice.total, invoice.currency)],
+                [words["cancelled_on"], formats.day(day)],
+            ],
+            "note": words["note_cancelled"],
+        }
 
 
-def _vat_group(group: VatBreakdown) -> str:
-    """A category in words, as the law wants it where no VAT is charged: "AE: reverse charge"."""
-    mark = _vat_mark(group.vat_category, group)
-    return str(VatCategory(group.vat_category).label) if mark == group.vat_category else mark
-
-
-def _totals(invoice: Invoice) -> list[dict[str, Any]]:
-    """From the lines to what is still to be paid; a cancelled invoice ends with its total."""
+def bank_block(style: Style, *, reference: str = "") -> dict[str, Any] | None:
+    """Where the company is paid in the document's currency, and with which reference; None where it has not said."""
+    account = style.seller.get("bankAccount")
+    if not account:
+        return None
     rows = [
-        *_discount_rows(invoice),
-        _sum(invoice, "Subtotal", "subtotal"),
-        _sum(invoice, "VAT", "vat_total"),
-        _sum(invoice, f"Total {invoice.currency}", "total", is_strong=True),
+        [style.words.get(label, label), _spaced(label, account[name])] for label, name in BANK_ROWS if account[name]
     ]
-    if not invoice.cancelled_at:
-        rows += [_sum(invoice, "Paid", "paid"), _sum(invoice, "Outstanding", "still_owed", is_strong=True)]
-    return rows
+    if reference:
+        rows.append([style.words["reference"], reference])
+    return {"heading": style.words["pay_to"], "rows": rows}
 
 
-def _discount_rows(invoice: Invoice) -> list[dict[str, Any]]:
-    """What the lines come to and what the document discount takes off, where there is one; both net."""
-    if not invoice.discount_total:
-        return []
-    percent = f" {plain_text(invoice.discount_percent)} %" if invoice.discount_percent else ""
-    discount = _sum(invoice, f"Discount{percent}", "discount_total")
-    return [_sum(invoice, "Lines", "lines_total"), {**discount, "amount": f"{MINUS}{discount['amount']}"}]
-
-
-def _sum(invoice: Invoice, label: str, name: str, *, is_strong: bool = False) -> dict[str, Any]:
-    amount = grouped_money(getattr(invoice, name), invoice.currency)
-    return {"label": label, "amount": amount, "strong": is_strong}
-
-
-def _notes(invoice: Invoice) -> list[str]:
-    """Sentences below the table."""
-    notes = {
-        "Prices include VAT: unit prices and discounts of lines are gross, the subtotal is net.": (
-            invoice.prices_include_vat
-        ),
-        "This is a draft, not an invoice: it has no number yet, and all of it may change.": not (
-            invoice.issued_at or invoice.cancelled_at
-        ),
-        "This document was cancelled: nothing is to be paid.": invoice.cancelled_at is not None,
-    }
-    return [note for note, applies in notes.items() if applies]
+def _spaced(label: str, value: str) -> str:
+    """An IBAN in groups of four, as it is printed (ISO 13616)."""
+    return "\u00a0".join(value[at : at + 4] for at in range(0, len(value), 4)) if label == "IBAN" else value

@@ -17,13 +17,13 @@ from django.db.models import F
 from audit.actors import Actor
 from audit.models import Change
 from audit.services import recording, require_version, write_version
-from core.errors import DomainError, NotFound
+from core.errors import ConstraintBroken, DomainError, NotFound
 from core.model_fields import PRICE_BOUND, PRICE_DECIMALS
 from core.money import AMOUNT_LIMIT, ZERO, AmountTooLarge, exact, minor_units
 from core.prepared import Prepared, Slot
 from core.text import clean_external_id, clean_metadata, clean_text, search_text
 from invoices.lifecycle import Command, Status, require_status, settled_status
-from invoices.models import Invoice, InvoiceLine, NumberSeries
+from invoices.models import Invoice, InvoiceLine, NumberSeries, StoredDocument
 from invoices.totals import (
     Discount,
     LineTotals,
@@ -35,6 +35,7 @@ from invoices.totals import (
     line_amount,
 )
 from parties.models import Company, Customer
+from parties.selectors import seller_as_issued
 from parties.services import create_customer, hold_company, hold_customer, require_open_period
 
 MAXIMUM_LINES = 1_000
@@ -414,7 +415,7 @@ def issued_values(invoice: Invoice, number: str, change: Change) -> dict[str, An
         "issued_at": change.at,
         "customer_name": invoice.customer.name,
         "present_customer_name": None,
-        "seller": invoice.company.seller_details(),
+        "seller": seller_as_issued(invoice.company, invoice.customer, invoice.currency),
         "buyer": invoice.customer.details(),
     }
 
@@ -489,6 +490,28 @@ def settle_invoice(*, invoice: Invoice, amount: Decimal, entries: int, reference
         entry_count=invoice.entry_count + entries,
         search_text=search_text(invoice.search_text, reference),
     )
+
+
+def store_document(*, actor: Actor, document: StoredDocument, company_id: int) -> StoredDocument:
+    """The stored document of this invoice and kind: `document`, or the one that somebody else stored meanwhile.
+
+    An entry of its own, which names the file and its hash. Called outside a transaction: nothing is stored of what may
+    still be rolled back.
+    """
+    reason = f"{document.file_name}, SHA-256 {document.sha256}"
+    try:
+        with (
+            transaction.atomic(durable=True),
+            recording(
+                actor=actor, action="invoice.document_stored", company_id=company_id, reason=reason
+            ) as document.change,
+        ):
+            document.save(force_insert=True)
+    except ConstraintBroken as refusal:
+        if refusal.constraint_code != "document_stored":
+            raise
+        return StoredDocument.objects.get(invoice=document.invoice_id, kind=document.kind)
+    return document
 
 
 def _next_number(company_id: int, year: int) -> str:

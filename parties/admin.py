@@ -11,14 +11,18 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from audit.admin import CommandPage, RecordedAdmin
-from core.admin import CommandForm, ExactField, ReasonForm, ScopedFilter, companies_where, require_permission
+from core.admin import CommandForm, ExactField, ReasonForm, ScopedFilter, VerbForm, companies_where, require_permission
 from core.money import currency_codes
-from parties.models import Company, Customer
+from parties.images import LARGEST_LOGO_BYTES
+from parties.models import BankAccount, Company, Customer
 from parties.services import (
+    create_bank_account,
     create_company,
     create_customer,
+    delete_bank_account,
     delete_customer,
     move_period_lock,
+    update_bank_account,
     update_company,
     update_customer,
 )
@@ -34,6 +38,34 @@ class CompanyForm(CommandForm):
     default_vat_rate = ExactField(
         decimals=4, label="Default VAT rate", initial=Decimal(0), help_text="A fraction: 0.15 is 15 %."
     )
+
+
+class LogoForm(VerbForm):
+    """The image to print; none takes the logo away."""
+
+    logo = forms.FileField(
+        required=False, help_text="PNG or JPEG, up to 256 KiB and a million pixels. Empty: no logo any more."
+    )
+
+
+class LogoPage(CommandPage):
+    """The form that changes the logo."""
+
+    name = "logo"
+    button = "Change logo"
+    permission = "parties.change_company"
+    form_class = LogoForm
+
+    def form_options(self) -> dict[str, Any]:
+        """The file that was sent."""
+        return {"files": self.request.FILES} if self.request.method == "POST" else {}
+
+    def give(self, values: dict[str, Any]) -> str:
+        """Keep the image, or go on without."""
+        logo = values.pop("logo")
+        content = logo.read(LARGEST_LOGO_BYTES + 1) if logo else None
+        update_company(actor=self.request.user, company_id=self.obj.pk, logo=content, **values)
+        return "The logo is on the documents issued from now on." if content else "Documents have no logo any more."
 
 
 class LockForm(ReasonForm):
@@ -84,7 +116,7 @@ class CompanyAdmin(RecordedAdmin):
     company_path = "id"
     list_display = ("name", "currency", "vat_number", "time_zone", "city")
     search_fields = ("name", "vat_number")
-    command_pages = (LockPage,)
+    command_pages = (LockPage, LogoPage)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """What a company is; once there is one, also the state of its books."""
@@ -92,6 +124,7 @@ class CompanyAdmin(RecordedAdmin):
         return (
             (None, {"fields": ("name", "vat_number", "registration_number")}),
             ("Billing", {"fields": (*billing, *self.get_readonly_fields(request, obj))}),
+            ("Documents", {"fields": ("language", "paper", "colour", "footer")}),
             CONTACT,
             ADDRESS,
         )
@@ -120,9 +153,8 @@ class CompanyAdmin(RecordedAdmin):
         return update_company(actor=request.user, company_id=obj.pk, version=version, **values)
 
 
-@admin.register(Customer)
 class CustomerAdmin(RecordedAdmin):
-    """The customers of the reader's companies."""
+    """The customers of the reader's companies. Registered in the reports room, which adds their statements."""
 
     list_display = ("name", "company", "vat_number", "email", "city", "archived")
     list_filter = ("archived", ("company", ScopedFilter))
@@ -131,7 +163,7 @@ class CustomerAdmin(RecordedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A customer is archived once there is one."""
-        names = ("company", "name", "vat_number")
+        names = ("company", "name", "vat_number", "language")
         return ((None, {"fields": names if obj is None else (*names, "archived")}), CONTACT, ADDRESS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -169,3 +201,54 @@ class CustomerAdmin(RecordedAdmin):
     def erase(self, request: HttpRequest, obj: Customer, version: int | None) -> None:
         """Delete a customer without documents."""
         delete_customer(actor=request.user, customer_id=obj.pk, version=version)
+
+
+class BankAccountForm(CommandForm):
+    """What is typed about a bank account."""
+
+    currency = forms.ChoiceField(choices=[("", "---------"), *((code, code) for code in currency_codes())])
+
+
+@admin.register(BankAccount)
+class BankAccountAdmin(RecordedAdmin):
+    """Where the reader's companies are paid. It is a setting of the company: who may change that may change this."""
+
+    form = BankAccountForm
+    list_display = ("company", "currency", "bank_name", "iban", "account_number")
+    list_filter = (("company", ScopedFilter),)
+    list_select_related = ("company",)
+    fields = (
+        "company",
+        "currency",
+        "account_holder",
+        "bank_name",
+        "iban",
+        "bic",
+        "account_number",
+        "branch_code",
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """An account stays with its company."""
+        return () if obj is None else ("company",)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """The companies that the reader runs."""
+        options["queryset"] = companies_where(request.user, "parties.change_company", Company.objects.all())
+        return super().formfield_for_foreignkey(db_field, request, **options)
+
+    def create(self, request: HttpRequest, values: dict[str, Any], formsets: Sequence[Any]) -> Model:
+        """The new account."""
+        company = values.pop("company")
+        require_permission(request.user, "parties.add_bankaccount", company, field="company")
+        return create_bank_account(actor=request.user, company_id=company.pk, **values)
+
+    def update(
+        self, request: HttpRequest, obj: BankAccount, values: dict[str, Any], formsets: Sequence[Any], version: int
+    ) -> Model:
+        """The account with its details changed."""
+        return update_bank_account(actor=request.user, bank_account_id=obj.pk, version=version, **values)
+
+    def erase(self, request: HttpRequest, obj: BankAccount, version: int | None) -> None:
+        """Take the account off the documents to come."""
+        delete_bank_account(actor=request.user, bank_account_id=obj.pk, version=version)

@@ -11,13 +11,22 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.api.fields import ExactDecimalField, MetadataField, TextField
+from core.api.fields import Base64Field, ExactDecimalField, MetadataField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from core.text import EXTERNAL_ID_LENGTH, comparison_key
-from parties.models import Company, Customer, VatRounding
-from parties.selectors import companies_of, company_for, customers_of
-from parties.services import create_customer, delete_customer, move_period_lock, update_company, update_customer
+from parties.models import BankAccount, Company, Customer, Language, Paper, VatRounding
+from parties.selectors import bank_accounts_of, companies_of, company_for, customers_of
+from parties.services import (
+    create_bank_account,
+    create_customer,
+    delete_bank_account,
+    delete_customer,
+    move_period_lock,
+    update_bank_account,
+    update_company,
+    update_customer,
+)
 
 
 class PartySerializer(CamelCaseSerializer):
@@ -44,6 +53,11 @@ class CompanySerializer(PartySerializer):
     default_vat_rate = ExactDecimalField(decimals=4)
     payment_days = serializers.IntegerField()
     vat_rounding = serializers.ChoiceField(VatRounding.choices)
+    language = serializers.ChoiceField(Language.choices, source="print_settings.language")
+    paper = serializers.ChoiceField(Paper.choices, source="print_settings.paper")
+    colour = TextField(max_length=7, source="print_settings.colour")
+    footer = TextField(max_length=500, source="print_settings.footer")
+    logo_sha256 = TextField(max_length=64, source="print_settings.logoSha256", help_text="Empty without a logo.")
     locked_through = serializers.DateField(allow_null=True)
     version = serializers.IntegerField(read_only=True)
 
@@ -57,6 +71,10 @@ class NewCompanySerializer(PartySerializer):
     default_vat_rate = ExactDecimalField(decimals=4, required=False, help_text="A fraction: 0.15 is 15 %.")
     payment_days = serializers.IntegerField(min_value=0, max_value=3650, required=False)
     vat_rounding = serializers.ChoiceField(VatRounding.choices, required=False)
+    language = serializers.ChoiceField(Language.choices, required=False, help_text="Of documents; en where absent.")
+    paper = serializers.ChoiceField(Paper.choices, required=False, help_text="a4 where absent.")
+    colour = TextField(max_length=7, required=False, allow_blank=True, help_text="Of headings, as #RRGGBB.")
+    footer = TextField(max_length=500, required=False, allow_blank=True, help_text="At the foot of each page.")
 
 
 class CompanyChangeSerializer(NewCompanySerializer):
@@ -64,6 +82,9 @@ class CompanyChangeSerializer(NewCompanySerializer):
 
     name = TextField(max_length=200, required=False)
     currency = TextField(max_length=3, required=False, help_text="ISO 4217.")
+    logo = Base64Field(
+        required=False, allow_null=True, help_text="A PNG or JPEG of up to 256 KiB, in base64; null takes it away."
+    )
     locked_through = serializers.DateField(
         required=False, allow_null=True, help_text="Nothing can be dated up to this day any more; null opens the books."
     )
@@ -80,6 +101,9 @@ class CustomerSerializer(PartySerializer):
     company_id = serializers.IntegerField(required=False, help_text="May be left out by a member of one company.")
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True, allow_null=True)
     metadata = MetadataField(required=False)
+    language = serializers.ChoiceField(
+        Language.choices, required=False, allow_null=True, help_text="Of its documents; null: the company's."
+    )
     archived = serializers.BooleanField(required=False, help_text="An archived customer gets no new invoices.")
     created_at = serializers.DateTimeField(read_only=True)
     version = serializers.IntegerField(read_only=True)
@@ -91,6 +115,7 @@ class CustomerChangeSerializer(PartySerializer):
     name = TextField(max_length=200, required=False)
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False, allow_blank=True, allow_null=True)
     metadata = MetadataField(required=False)
+    language = serializers.ChoiceField(Language.choices, required=False, allow_null=True)
     archived = serializers.BooleanField(required=False)
     version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
 
@@ -102,6 +127,110 @@ class CustomerFilterSerializer(CamelCaseSerializer):
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False)
     archived = serializers.BooleanField(required=False)
     search = TextField(max_length=200, required=False, help_text="Part of the name.")
+
+
+class BankAccountSerializer(CamelCaseSerializer):
+    """Where a company is paid in a currency: IBAN and BIC, or account number and branch code."""
+
+    id = serializers.IntegerField(read_only=True)
+    company_id = serializers.IntegerField(read_only=True)
+    currency = TextField(max_length=3, help_text="ISO 4217; one account for each.")
+    account_holder = TextField(
+        max_length=200, required=False, allow_blank=True, help_text="The company's name where empty."
+    )
+    bank_name = TextField(max_length=200, required=False, allow_blank=True)
+    iban = TextField(max_length=42, required=False, allow_blank=True, help_text="ISO 13616, spaces or not.")
+    bic = TextField(max_length=11, required=False, allow_blank=True, help_text="ISO 9362.")
+    account_number = TextField(max_length=34, required=False, allow_blank=True, help_text="Where there is no IBAN.")
+    branch_code = TextField(max_length=20, required=False, allow_blank=True)
+    version = serializers.IntegerField(read_only=True)
+
+
+class BankAccountChangeSerializer(BankAccountSerializer):
+    """What is to change of a bank account, and the version it was read in."""
+
+    currency = TextField(max_length=3, required=False)
+    version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
+
+
+class BankAccountViewSet(ScopedViewSet):
+    """Where your companies are paid."""
+
+    required_permissions = {
+        "list": "parties.view_bankaccount",
+        "retrieve": "parties.view_bankaccount",
+        "create": "parties.add_bankaccount",
+        "partial_update": "parties.change_bankaccount",
+        "destroy": "parties.delete_bankaccount",
+    }
+    serializer_class = BankAccountSerializer
+    orderings = {"currency": "currency"}
+    default_ordering = "currency"
+
+    def visible(self) -> QuerySet[BankAccount]:
+        """The accounts of the caller's companies."""
+        return bank_accounts_of(self.caller)
+
+    def company(self) -> Company:
+        """The company of the URL."""
+        company: Company = self.scoped_object(
+            lambda company_id: companies_of(self.caller).filter(pk=company_id).first()
+        )
+        return company
+
+    @extend_schema(operation_id="listBankAccounts", tags=["companies"])
+    def list(self, request: Request, id: int) -> Response:
+        """The bank accounts of a company, one for each currency."""
+        company = self.company()
+        return self.page(self.visible().filter(company=company), BankAccountSerializer)
+
+    @extend_schema(operation_id="createBankAccount", tags=["companies"], responses={201: BankAccountSerializer})
+    def create(self, request: Request, id: int) -> Response:
+        """Say where the company is paid in a currency: on the documents issued from now on."""
+        company = self.company()
+        data = self.body()
+
+        def command() -> Response:
+            account = create_bank_account(actor=self.caller, company_id=company.pk, **data)
+            location = reverse("bank-account", args=[account.pk])
+            return self.document(BankAccountSerializer.represent(account), status=201, location=location)
+
+        return self.once(company.pk, command)
+
+    @extend_schema(operation_id="getBankAccount", tags=["companies"])
+    def retrieve(self, request: Request, id: int) -> Response:
+        """One bank account, with the version to name when changing it."""
+        return self.document(BankAccountSerializer.represent(self.scoped_object()))
+
+    @extend_schema(operation_id="updateBankAccount", tags=["companies"], request=BankAccountChangeSerializer)
+    def partial_update(self, request: Request, id: int) -> Response:
+        """Change a bank account. Issued documents keep the account they were issued with."""
+        account = self.scoped_object()
+        data = self.body(BankAccountChangeSerializer)
+        version = self.stated_version(data.pop("version", None), required=True)
+
+        def command() -> Response:
+            updated = update_bank_account(actor=self.caller, bank_account_id=account.pk, version=version, **data)
+            return self.document(BankAccountSerializer.represent(updated))
+
+        return self.once(account.company_id, command)
+
+    @extend_schema(
+        operation_id="deleteBankAccount",
+        tags=["companies"],
+        parameters=[OpenApiParameter("version", int, description="The version that you read.")],
+        responses={204: None},
+    )
+    def destroy(self, request: Request, id: int) -> Response:
+        """Take a bank account off the documents to come."""
+        account = self.scoped_object()
+        version = self.stated_version(self.query_version(), required=False)
+
+        def command() -> Response:
+            delete_bank_account(actor=self.caller, bank_account_id=account.pk, version=version)
+            return Response(status=204)
+
+        return self.once(account.company_id, command)
 
 
 class CompanyViewSet(ScopedViewSet):

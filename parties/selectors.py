@@ -1,10 +1,12 @@
-"""The companies and customers that exist for a user."""
+"""The companies and customers that exist for a user, and how the documents of a company look."""
+
+from typing import Any
 
 from django.db.models import QuerySet
 
 from core.errors import DomainError
 from core.scope import CompanyMember, visible_to
-from parties.models import Company, Customer
+from parties.models import BankAccount, Company, CompanyLogo, Customer
 
 
 class CompanyRequired(DomainError):
@@ -48,3 +50,27 @@ def company_for(user: CompanyMember, company_id: int | None) -> Company:
     if len(candidates) != 1:
         raise CompanyRequired(field="company_id")
     return candidates[0]
+
+
+def bank_accounts_of(user: CompanyMember) -> QuerySet[BankAccount]:
+    """The bank accounts of the user's companies."""
+    return visible_to(user, BankAccount.objects.all())
+
+
+def seller_as_issued(company: Company, customer: Customer, currency: str) -> dict[str, Any]:
+    """All that a document issued now keeps of its company: who it is, how it prints, where it is paid in `currency`.
+
+    The language is the customer's, where it has one.
+    """
+    account = company.bank_account_by_currency.get(currency)
+    return {
+        **company.seller_details(),
+        **company.print_settings(),
+        **({"language": customer.language} if customer.language else {}),
+        "bankAccount": account.details() if account else None,
+    }
+
+
+def logo_of(company_id: int, digest: str) -> CompanyLogo | None:
+    """The company's image with this SHA-256."""
+    return CompanyLogo.objects.filter(company=company_id, sha256=digest).first() if digest else None

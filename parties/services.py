@@ -1,27 +1,34 @@
 """The verbs of companies and customers.
 
-Errors: NotFound, PartyInvalid, PeriodLocked, CustomerInUse, UnknownCurrency, StaleVersion.
+Errors: NotFound, PartyInvalid, LogoInvalid, BankAccountInvalid, PeriodLocked, CustomerInUse, UnknownCurrency,
+StaleVersion, and bank_account_exists from the constraint of that name.
 """
 
+import re
 import zoneinfo
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
 from django.db.models import ProtectedError
+from stdnum import bic, iban
+from stdnum.exceptions import ValidationError as StandardNumberInvalid
 
 from audit.actors import Actor
+from audit.models import Change
 from audit.services import recording, require_version, write_version
 from core.database import KEYS, locked
 from core.errors import DomainError
 from core.model_fields import AMOUNT_DECIMALS
 from core.money import exact, minor_units
 from core.text import clean_external_id, clean_metadata, clean_text, search_text
-from parties.models import Company, Customer, Party, VatRounding
+from parties.images import read_logo
+from parties.models import BankAccount, Company, CompanyLogo, Customer, Language, Paper, Party, VatRounding
 
 
 class PartyInvalid(DomainError):
@@ -46,10 +53,27 @@ class CustomerInUse(DomainError):
     default_detail = "This customer has documents and cannot be deleted. Archive it instead."
 
 
-COMPANY_FIELDS = frozenset(
-    {"registration_number", "currency", "time_zone", "default_vat_rate", "payment_days", "vat_rounding"}
-)
-CUSTOMER_FIELDS = frozenset({"archived", "external_id", "metadata"})
+class BankAccountInvalid(DomainError):
+    """No bank would find this account."""
+
+    code = "bank_account_invalid"
+    title = "Not an account"
+
+
+PRINT_FIELDS = frozenset({"language", "paper", "colour", "footer"})
+COMPANY_FIELDS = PRINT_FIELDS | {
+    "registration_number",
+    "currency",
+    "time_zone",
+    "default_vat_rate",
+    "payment_days",
+    "vat_rounding",
+    "logo",
+}
+CUSTOMER_FIELDS = frozenset({"archived", "external_id", "metadata", "language"})
+COLOUR = re.compile(r"#[0-9a-f]{6}")
+BRANCH_CODE = re.compile(r"[0-9A-Z -]{1,20}")
+ACCOUNT_NUMBER = re.compile(r"[0-9A-Z -]{4,34}")
 
 _followers_of_names: list[Callable[[Customer], None]] = []
 
@@ -70,14 +94,68 @@ def create_company(*, actor: Actor, name: str, currency: str, **details: Any) ->
 
 
 def update_company(*, actor: Actor, company_id: int, version: int | None = None, **details: Any) -> Company:
-    """The company with `details` changed."""
+    """The company with `details` changed: columns of Company, and `logo`, the bytes of an image (None takes it away).
+
+    Issued documents keep the logo and the looks that they were issued with.
+    """
     values = _clean_company(details)
+    has_logo, logo = "logo" in values, values.pop("logo", None)
+    picture = read_logo(logo) if logo else None
     with transaction.atomic():
         company = locked(Company.objects.all(), pk=company_id)
         require_version(company, version)
         with recording(actor=actor, action="company.updated", company_id=company.pk) as change:
+            if has_logo:
+                values["logo_sha256"] = _keep_logo(company, logo, picture.media_type, change) if picture else None
             write_version(company, change=change, **values)
     return company
+
+
+def _keep_logo(company: Company, content: bytes, media_type: str, change: Change) -> str:
+    """The hash of the image, which is kept once however often it is chosen."""
+    digest = sha256(content).hexdigest()
+    if not CompanyLogo.objects.filter(company=company, sha256=digest).exists():
+        CompanyLogo.objects.create(
+            company=company, sha256=digest, media_type=media_type, content=content, change=change
+        )
+    return digest
+
+
+def create_bank_account(*, actor: Actor, company_id: int, currency: str, **details: Any) -> BankAccount:
+    """Where `company_id` is to be paid in `currency`. `details` are columns of BankAccount.
+
+    Raises BankAccountInvalid, and ConstraintBroken where the currency has an account already.
+    """
+    values = _clean_bank_account({"currency": currency, **details})
+    with (
+        transaction.atomic(),
+        recording(actor=actor, action="bank_account.created", company_id=company_id) as change,
+    ):
+        _require_whole_account(values)
+        return BankAccount.objects.create(company_id=company_id, **values, change=change)
+
+
+def update_bank_account(
+    *, actor: Actor, bank_account_id: int, version: int | None = None, **details: Any
+) -> BankAccount:
+    """The account with `details` changed. Issued documents keep the account they were issued with."""
+    values = _clean_bank_account(details)
+    with transaction.atomic():
+        account = locked(BankAccount.objects.all(), pk=bank_account_id)
+        require_version(account, version)
+        _require_whole_account({name: values.get(name, getattr(account, name)) for name in ACCOUNT_FIELDS})
+        with recording(actor=actor, action="bank_account.updated", company_id=account.company_id) as change:
+            write_version(account, change=change, **values)
+    return account
+
+
+def delete_bank_account(*, actor: Actor, bank_account_id: int, version: int | None = None) -> None:
+    """Take the account off the documents to come; the history keeps it."""
+    with transaction.atomic():
+        account = locked(BankAccount.objects.all(), pk=bank_account_id)
+        require_version(account, version)
+        with recording(actor=actor, action="bank_account.deleted", company_id=account.company_id):
+            account.delete()
 
 
 def move_period_lock(
@@ -175,15 +253,65 @@ def _clean_company(details: Mapping[str, Any]) -> dict[str, Any]:
         values["default_vat_rate"] = _fraction(values["default_vat_rate"])
     if "vat_rounding" in values and values["vat_rounding"] not in VatRounding.values:
         raise PartyInvalid("VAT is rounded by document or by line.", field="vat_rounding")
+    _clean_print_settings(values)
     if not 0 <= values.get("payment_days", 0) <= 3650:
         raise PartyInvalid("Payment days run from 0 to 3650.", field="payment_days")
     return values
+
+
+def _clean_print_settings(values: dict[str, Any]) -> None:
+    """Check language, paper, colour and footer in place; what is empty is the default."""
+    for name, choices in (("language", Language), ("paper", Paper)):
+        if values.get(name) and values[name] not in choices.values:
+            raise PartyInvalid(f"Choose one of: {', '.join(choices.values)}.", field=name)
+    if values.get("colour"):
+        values["colour"] = values["colour"].lower()
+        if not COLOUR.fullmatch(values["colour"]):
+            raise PartyInvalid("A colour is written #RRGGBB, such as #1b2430.", field="colour")
+    if values.get("footer"):
+        values["footer"] = clean_text(values["footer"], max_length=500, field="footer")
+    for name in PRINT_FIELDS & values.keys():
+        values[name] = values[name] or None
+
+
+ACCOUNT_FIELDS = ("currency", "account_holder", "bank_name", "iban", "bic", "account_number", "branch_code")
+
+
+def _clean_bank_account(details: Mapping[str, Any]) -> dict[str, Any]:
+    """`details` trimmed, IBAN and BIC checked (ISO 13616, ISO 9362). Raises BankAccountInvalid, UnknownCurrency."""
+    unknown = set(details) - set(ACCOUNT_FIELDS)
+    if unknown:
+        raise BankAccountInvalid(f"There is no {sorted(unknown)[0]} here.", field=sorted(unknown)[0])
+    values = {name: clean_text(value, max_length=200, field=name) for name, value in details.items()}
+    if "currency" in values:
+        minor_units(values["currency"])
+    for name, standard in (("iban", iban), ("bic", bic)):
+        if values.get(name):
+            values[name] = _standard_number(name, standard, values[name])
+    for name, pattern in (("account_number", ACCOUNT_NUMBER), ("branch_code", BRANCH_CODE)):
+        if values.get(name) and not pattern.fullmatch(values[name].upper()):
+            raise BankAccountInvalid("Digits, letters, spaces and hyphens are possible here.", field=name)
+    return values
+
+
+def _standard_number(name: str, standard: Any, value: str) -> str:
+    try:
+        return str(standard.validate(value))
+    except StandardNumberInvalid:
+        raise BankAccountInvalid(f"{value!r} is no {name.upper()}.", field=name) from None
+
+
+def _require_whole_account(values: Mapping[str, Any]) -> None:
+    """Raise BankAccountInvalid unless there is an IBAN or an account number, not both."""
+    if bool(values.get("iban")) == bool(values.get("account_number")):
+        raise BankAccountInvalid("Give an IBAN or an account number, not both.", field="iban")
 
 
 def _clean_customer(details: Mapping[str, Any]) -> dict[str, Any]:
     values = _clean_party(details, CUSTOMER_FIELDS)
     if "external_id" in values:
         values["external_id"] = clean_external_id(values["external_id"])
+    _clean_print_settings(values)
     if "metadata" in values:
         values["metadata"] = clean_metadata(values["metadata"])
     if "name" in values:

@@ -2,10 +2,20 @@
 
 from django.urls import path
 
-from parties.api import CompanyViewSet, CustomerViewSet
+from parties.api import BankAccountViewSet, CompanyViewSet, CustomerViewSet
 
 urlpatterns = [
     path("companies/<int:id>", CompanyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="company"),
+    path(
+        "companies/<int:id>/bank-accounts",
+        BankAccountViewSet.as_view({"get": "list", "post": "create"}),
+        name="company-bank-accounts",
+    ),
+    path(
+        "bank-accounts/<int:id>",
+        BankAccountViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="bank-account",
+    ),
     path("customers", CustomerViewSet.as_view({"get": "list", "post": "create"}), name="customers"),
     path(
         "customers/<int:id>",

@@ -8,15 +8,17 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminDateWidget, AdminTextInputWidget
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils import timezone
 
 from audit.admin import CommandPage, RecordedAdmin
 from audit.selectors import TimelineEntry
 from core.admin import ExactField, MomentFilter, ReasonForm, ScopedFilter, VerbForm, require_page
+from core.api.downloads import pdf_reply
 from core.model_fields import AMOUNT_DECIMALS
 from core.money import grouped_money, money_text
 from invoices.admin import CancelPage, InvoiceAdmin, IssuePage
@@ -25,7 +27,8 @@ from invoices.models import Invoice
 from invoices.selectors import invoice_documents_of, invoice_timeline
 from payments.ledger import Kind, Method, left_of
 from payments.models import Payment
-from payments.selectors import payments_of
+from payments.pdf import payment_pdf, payment_pdf_name
+from payments.selectors import payment_document, payments_of
 from payments.services import apply_payment, refund_payment, reverse_payment, reversible_amount
 
 
@@ -290,6 +293,18 @@ class PaymentAdmin(RecordedAdmin):
         "reason",
         "captured",
     )
+
+    def get_urls(self) -> list[Any]:
+        """The addresses of the pages, and that of the receipt."""
+        view = self.admin_site.admin_view(self.pdf_view)
+        return [path("<path:object_id>/pdf/", view, name="payments_payment_pdf"), *super().get_urls()]
+
+    def pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The receipt or note of an entry, shown by the browser."""
+        entry = self.existing(request, unquote(object_id))
+        require_page(self.has_view_permission(request, entry))
+        document: Any = payment_document(entry.pk)
+        return pdf_reply(payment_pdf(document), payment_pdf_name(document), as_attachment=False)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """All that there is to read of an entry."""

@@ -3,13 +3,17 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.api.downloads import pdf_reply
 from core.api.fields import ExactDecimalField, MomentField, TextField
+from core.api.renderers import PDF_TYPE
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from invoices.api import InvoiceStateSerializer, LedgerEntrySerializer
@@ -17,6 +21,7 @@ from invoices.selectors import actions_of_entry, invoice_reference
 from parties.selectors import companies_of
 from payments.ledger import Kind, Method
 from payments.models import Payment
+from payments.pdf import payment_pdf, payment_pdf_name
 from payments.selectors import filtered_payments, payment_document, payments_of
 from payments.services import PaymentNotFound, apply_payment, refund_payment, reverse_payment
 
@@ -104,6 +109,7 @@ class PaymentViewSet(ScopedViewSet):
     required_permissions = {
         "list": "payments.view_payment",
         "retrieve": "payments.view_payment",
+        "pdf": "payments.view_payment",
         "apply": "payments.add_payment",
         "refund": "payments.refund_payment",
         "reverse": "payments.reverse_payment",
@@ -130,6 +136,12 @@ class PaymentViewSet(ScopedViewSet):
         payment = self.scoped_object(payment_document)
         payment.actions = actions_of_entry(payment, self.caller)
         return self.document(ActionablePaymentSerializer.represent(payment))
+
+    @extend_schema(operation_id="getPaymentPdf", tags=["payments"], responses={(200, PDF_TYPE): OpenApiTypes.BINARY})
+    def pdf(self, request: Request, id: int) -> HttpResponse:
+        """A receipt for a payment, or a note for a refund or a reversal, to print or to send."""
+        payment = self.scoped_object(payment_document)
+        return pdf_reply(payment_pdf(payment), payment_pdf_name(payment), as_attachment=True)
 
     @extend_schema(
         operation_id="applyPayment",

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from core.api.renderers import PDF_RENDERERS
 from payments.api import PaymentViewSet
 
 urlpatterns = [
@@ -14,4 +15,9 @@ urlpatterns = [
     ),
     path("payments", PaymentViewSet.as_view({"get": "list"}), name="payments"),
     path("payments/<int:id>", PaymentViewSet.as_view({"get": "retrieve"}), name="payment"),
+    path(
+        "payments/<int:id>/pdf",
+        PaymentViewSet.as_view({"get": "pdf"}, renderer_classes=PDF_RENDERERS),
+        name="payment-pdf",
+    ),
 ]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from audit.guards import Guard
+from audit.guards import AppendOnly, Guard
 from audit.models import Recorded, history_model
 
 HISTORY_ONLY_COLUMNS = ("history_date", "history_type")
@@ -26,7 +26,10 @@ class RecordedTable:
 
 
 def recorded_table(model: type[Recorded]) -> RecordedTable:
-    """The tables and columns of `model`. Generated columns are left out: the database works them out on both sides."""
+    """The tables and columns of `model`. Generated columns are left out: the database works them out on both sides.
+
+    Of an append-only table no column is exempt: one that the history does not copy may not change either.
+    """
     history = history_model(model)
     copied = {field.column for field in history._meta.concrete_fields if not field.generated}
     own = [field for field in model._meta.concrete_fields if not field.generated]
@@ -35,6 +38,7 @@ def recorded_table(model: type[Recorded]) -> RecordedTable:
         table=model._meta.db_table,
         history=history._meta.db_table,
         columns=tuple(str(field.column) for field in own if field.column in copied),
-        has_exempt_columns=any(field.column not in copied for field in own),
+        has_exempt_columns=any(field.column not in copied for field in own)
+        and not any(isinstance(guard, AppendOnly) for guard in model.guards),
         guards=model.guards,
     )

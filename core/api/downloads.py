@@ -1,12 +1,13 @@
-"""Replies that carry a table to save."""
+"""Replies that carry a file: a table to save, a page to print."""
 
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from rest_framework.serializers import Serializer
 
-from core.api.renderers import CSV_TYPE, JSON_TYPE, XLSX_TYPE
+from core.api.renderers import CSV_TYPE, JSON_TYPE, PDF_TYPE, XLSX_TYPE
 from core.spreadsheets import Table, csv_chunks, xlsx_chunks
 
 TABLE_FORMATS = ("json", "csv", "xlsx")
@@ -20,6 +21,12 @@ def table_reply(table: Table, table_format: str, *, stem: str) -> StreamingHttpR
         content_type=XLSX_TYPE if is_workbook else f"{CSV_TYPE}; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{stem}.{table_format}"'},
     )
+
+
+def pdf_reply(content: bytes, file_name: str, *, as_attachment: bool) -> HttpResponse:
+    """The PDF, to be saved under its name (`as_attachment`) or shown by the browser."""
+    disposition = content_disposition_header(as_attachment, file_name)
+    return HttpResponse(content, content_type=PDF_TYPE, headers={"Content-Disposition": disposition or "inline"})
 
 
 def table_replies(serializer_class: type[Serializer]) -> dict[tuple[int, str], Any]:

@@ -1,5 +1,6 @@
 """Fields of the API: exact amounts and clean text. Both refuse what they would otherwise have to guess."""
 
+import base64
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -69,6 +70,26 @@ class TextField(serializers.CharField):
             return clean_text(data, max_length=self.text_length)
         except DomainError as error:
             raise serializers.ValidationError(error.detail, code=error.code) from error
+
+
+@extend_schema_field({"type": "string", "format": "byte"})
+class Base64Field(serializers.Field):
+    """A file as base64 text (RFC 4648), read only from requests."""
+
+    default_error_messages = {"invalid_base64": "Give the file as base64 text."}
+
+    def to_internal_value(self, data: Any) -> bytes:
+        """The bytes."""
+        if not isinstance(data, str):
+            self.fail("invalid_base64")
+        try:
+            return base64.b64decode(data, validate=True)
+        except ValueError:
+            self.fail("invalid_base64")
+
+    def to_representation(self, value: Any) -> Any:
+        """Not used for reading."""
+        return value
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": 50})

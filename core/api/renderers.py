@@ -3,6 +3,7 @@
 from rest_framework.renderers import JSONRenderer
 
 JSON_TYPE = "application/json"
+PDF_TYPE = "application/pdf"
 CSV_TYPE = "text/csv"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -10,7 +11,7 @@ XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 class PdfRenderer(JSONRenderer):
     """Lets a caller ask for a PDF, whose bytes the view gives. Written here is a refusal: a problem document."""
 
-    media_type = "application/pdf"
+    media_type = PDF_TYPE
     format = "pdf"
 
 
@@ -32,3 +33,5 @@ PDF_RENDERERS = (PdfRenderer, JSONRenderer)
 """For a view that answers with a PDF: it comes to those who ask for anything, or for JSON by habit, all the same."""
 TABLE_RENDERERS = (JSONRenderer, CsvRenderer, XlsxRenderer)
 """For a view that answers with JSON, or with a table to those who accept nothing else or say ?format=."""
+STATEMENT_RENDERERS = (JSONRenderer, PdfRenderer)
+"""For a view that answers with JSON, or with a PDF to those who accept nothing else or say ?format=."""

@@ -47,6 +47,11 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("companies", "POST"): ADMINS,
     ("company", "GET"): EVERYBODY,
     ("company", "PATCH"): ADMINS,
+    ("company-bank-accounts", "GET"): EVERYBODY,
+    ("company-bank-accounts", "POST"): ADMINS,
+    ("bank-account", "GET"): EVERYBODY,
+    ("bank-account", "PATCH"): ADMINS,
+    ("bank-account", "DELETE"): ADMINS,
     ("customers", "GET"): EVERYBODY,
     ("customers", "POST"): BOOKKEEPERS,
     ("customer", "GET"): EVERYBODY,
@@ -74,6 +79,8 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("report-vat", "GET"): EVERYBODY,
     ("report-aging", "GET"): EVERYBODY,
     ("payment", "GET"): EVERYBODY,
+    ("payment-pdf", "GET"): EVERYBODY,
+    ("customer-statement", "GET"): EVERYBODY,
 }
 """Who may, by the name of the route and the method."""
 

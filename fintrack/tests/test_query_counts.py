@@ -33,7 +33,7 @@ def _counts(size):
     customers = [make_customer(company) for _ in range(size)]
     invoice = make_issued(company, *items, make_item("1000"), customer=customers[0])
     for number in range(size):
-        apply_payment(actor=user, invoice_id=invoice.pk, amount="1", reference=f"R{number}")
+        payment = apply_payment(actor=user, invoice_id=invoice.pk, amount="1", reference=f"R{number}")
     drafts = [make_draft(company, *items, customer=customer) for customer in (*customers, customers[0])]
     first, url = drafts[0].pk, f"/api/invoices/{invoice.pk}"
     body = {
@@ -45,6 +45,9 @@ def _counts(size):
         "getInvoice": _count(client, "get", url),
         "getInvoiceHistory": _count(client, "get", f"{url}/history"),
         "getInvoicePdf": _count(client, "get", f"{url}/pdf"),
+        "getInvoicePdfAgain": _count(client, "get", f"{url}/pdf"),
+        "getPaymentPdf": _count(client, "get", f"/api/payments/{payment.pk}/pdf"),
+        "getCustomerStatement": _count(client, "get", f"/api/customers/{customers[0].pk}/statement"),
         "listPayments": _count(client, "get", "/api/payments"),
         "listCustomers": _count(client, "get", "/api/customers"),
         "createInvoice": _count(client, "post", "/api/invoices", body),

@@ -12,8 +12,8 @@ from audit.actors import SYSTEM
 from invoices.models import Invoice
 from invoices.tests.factories import make_draft, make_issued
 from notifications.services import request_sending
-from parties.models import Company, Customer
-from parties.tests.factories import make_company, make_customer
+from parties.models import BankAccount, Company, Customer
+from parties.tests.factories import IBAN, make_bank_account, make_company, make_customer
 from payments.models import Payment
 from payments.services import apply_payment
 
@@ -31,6 +31,7 @@ class World:
     issued: Invoice
     paid: Invoice
     payment: Payment
+    bank_account: BankAccount
     user: User
 
     @property
@@ -54,6 +55,7 @@ def make_world(company: Company | None = None) -> World:
         issued=make_issued(company, customer=make_customer(company, email="accounts@acme.test")),
         paid=paid,
         payment=payment,
+        bank_account=make_bank_account(company),
         user=make_user("Viewer", company),
     )
 
@@ -91,6 +93,11 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("companies", "POST"): Ask({}, {}, {"name": "Founded", "currency": "EUR"}),
         ("company", "GET"): Ask(company, {}, None),
         ("company", "PATCH"): Ask(company, {}, now | {"city": "Cape Town"}),
+        ("company-bank-accounts", "GET"): Ask(company, {}, None),
+        ("company-bank-accounts", "POST"): Ask(company, {}, {"currency": "EUR", "iban": IBAN}),
+        ("bank-account", "GET"): Ask({"id": world.bank_account.pk}, {}, None),
+        ("bank-account", "PATCH"): Ask({"id": world.bank_account.pk}, {}, now | {"branchCode": "250655"}),
+        ("bank-account", "DELETE"): Ask({"id": world.bank_account.pk}, now, None),
         ("customers", "GET"): Ask({}, named, None),
         ("customers", "POST"): Ask({}, {}, named | {"name": "Acme"}),
         ("customer", "GET"): Ask({"id": world.customer.pk}, {}, None),
@@ -114,6 +121,8 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("payment-reverse", "POST"): Ask(paid | {"payment_id": world.payment.pk}, {}, {"reason": "Bounced"}),
         ("payments", "GET"): Ask({}, named | {"invoiceId": world.paid.pk, "customerId": world.paid.customer_id}, None),
         ("payment", "GET"): Ask({"id": world.payment.pk}, {}, None),
+        ("payment-pdf", "GET"): Ask({"id": world.payment.pk}, {}, None),
+        ("customer-statement", "GET"): Ask({"id": world.customer.pk}, {}, None),
         **{(f"report-{name}", "GET"): Ask({}, named, None) for name in ("revenue", "outstanding", "vat", "aging")},
     }
 

@@ -15,11 +15,12 @@ from pypdf import PdfReader
 from accounts.tests.factories import api_client, make_user
 from audit.actors import SYSTEM
 from core import typesetting
-from core.money import grouped_text
+from core.languages import formats_of
 from core.typesetting import typeset
 from invoices.models import Invoice
-from invoices.pdf import MINUS, TEMPLATE, invoice_pdf, page_of
+from invoices.pdf import invoice_pdf, page_of, seller_of
 from invoices.services import cancel_invoice, create_draft
+from invoices.sheet import TEMPLATE
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.services import update_company, update_customer
 from parties.tests.factories import make_company, make_customer
@@ -30,6 +31,9 @@ pytestmark = pytest.mark.django_db
 EVERYTHING_HOSTILE = (
     '#read("/etc/passwd") *bold* $x$ _it_ `raw` <label> @ref // gone /* gone */ \\u{41} \\ #panic() [x] {y} =z'
 )
+
+
+figures = formats_of("en").figures
 
 
 def reader_of(pdf: bytes) -> PdfReader:
@@ -50,11 +54,15 @@ def page_text(invoice: Invoice) -> str:
     return text_of(invoice_pdf(Invoice.objects.get(pk=invoice.pk)))
 
 
+def sheet_of(invoice: Invoice) -> dict[str, Any]:
+    return page_of(invoice, seller_of(invoice))
+
+
 def amounts_of(document: Any) -> set[str]:
     """The amounts of a document of the API, as people read them; of a line's VAT only the breakdown shows."""
     names = {"total", "paid", "outstanding", "subtotal", "vatTotal", "taxableAmount", "lineTotal", "lineGross"}
-    found = {grouped_text(document[name]) for name in names if document.get(name) is not None}
-    found |= {grouped_text(row["vatAmount"]) for row in document.get("vatBreakdown", ())}
+    found = {figures(document[name]) for name in names if document.get(name) is not None}
+    found |= {figures(row["vatAmount"]) for row in document.get("vatBreakdown", ())}
     for row in (*document.get("items", ()), *document.get("vatBreakdown", ())):
         found |= amounts_of(row)
     return found
@@ -64,7 +72,7 @@ def fetched(company: Any, invoice: Invoice) -> tuple[Any, str]:
     """The document of the API, and the text of its PDF."""
     client = api_client(make_user("Viewer", company))
     url = f"/api/invoices/{invoice.pk}"
-    return client.get(url).json(), text_of(client.get(f"{url}/pdf").content)
+    return client.get(url).json(), text_of(client.get(f"{url}/pdf?payments=true").content)
 
 
 def test_every_amount_of_the_document_is_on_the_page():
@@ -87,7 +95,7 @@ def test_every_amount_of_the_document_is_on_the_page():
 
     assert len(amounts_of(document)) > 12
     assert [amount for amount in amounts_of(document) if amount not in text] == []
-    assert f"{MINUS}{grouped_text(document['discountTotal'])}" in text
+    assert f"{figures('-' + document['discountTotal'])}" in text
     for shown in (
         "Tax invoice",
         document["invoiceNumber"],
@@ -99,11 +107,11 @@ def test_every_amount_of_the_document_is_on_the_page():
         "Table Mountain",
         "1 Long St",
         "Cape Town",
-        "20\u202f000",
+        "20,000",
         "0.125",
-        "10 %",
-        "Discount 5 %",
-        "AE: reverse charge",
+        "10%",
+        "Discount 5%",
+        "AE: Reverse charge",
         "Total ZAR",
         "Page 1 of 1",
     ):
@@ -127,7 +135,7 @@ def test_prices_that_include_vat_say_so_and_show_net_and_gross():
 
 
 @pytest.mark.parametrize(
-    ("currency", "price", "total"), [("JPY", "1250000", "1\u202f250\u202f000"), ("KWD", "1234.567", "1\u202f234.567")]
+    ("currency", "price", "total"), [("JPY", "1250000", "1,250,000"), ("KWD", "1234.567", "1,234.567")]
 )
 def test_money_has_exactly_the_decimals_of_its_currency(currency, price, total):
     company = make_company(currency=currency, default_vat_rate=Decimal(0), vat_number="")
@@ -145,7 +153,7 @@ def test_a_company_without_a_vat_number_writes_no_tax_invoice():
 
     assert "Tax invoice" not in text
     assert "Invoice INV-" in text
-    assert "O: not subject to VAT" in text
+    assert "O: Not subject to VAT" in text
 
 
 def test_a_draft_is_marked_as_one_and_has_no_number():
@@ -241,7 +249,7 @@ def test_a_word_of_a_thousand_characters_stays_inside_its_column(character):
     pages = [page.extract_text() for page in reader_of(invoice_pdf(invoice)).pages]
 
     assert max(len(line) for page in pages for line in page.replace("\u200b", "").splitlines()) < 150
-    assert "1\u202f234\u202f567.89" in one_line(" ".join(pages))
+    assert "1,234,567.89" in one_line(" ".join(pages))
 
 
 def test_names_in_any_script_make_a_page():
@@ -266,8 +274,8 @@ def test_the_longest_figures_stand_below_their_description():
 
     document, text = fetched(company, invoice)
 
-    assert page_of(invoice)["lines"]["stacked"]
-    assert "Cheap 123\u202f456\u202f789.123456 0.123456" in text
+    assert sheet_of(invoice)["table"]["stacked"]
+    assert "Cheap 123,456,789.123456 0.123456" in text
     assert [amount for amount in amounts_of(document) if amount not in text] == []
 
 
@@ -276,7 +284,7 @@ def test_a_document_with_very_many_vat_rates_shows_them_all():
 
     text = page_text(make_issued(make_company(), *items))
 
-    assert "1.19 % 100.00 1.19 " in text
+    assert "1.19% 100.00 1.19 " in text
     assert "Total ZAR" in text
 
 
@@ -312,7 +320,9 @@ def test_any_date_of_issue_makes_a_page(day):
 
 def test_threads_that_print_at_once_get_each_their_own_page():
     company = make_company()
-    pages = [page_of(make_issued(company, make_item(str(price)))) for price in (100, 200, 300, 400, 500, 600, 700, 800)]
+    pages = [
+        sheet_of(make_issued(company, make_item(str(price)))) for price in (100, 200, 300, 400, 500, 600, 700, 800)
+    ]
     alone = [typeset(TEMPLATE, page, dated=date(2026, 3, 1)) for page in pages]
     together: dict[int, list[bytes]] = {}
     start = threading.Barrier(len(pages))
