@@ -9,9 +9,11 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.crypto import get_random_string
 
+from core.api.renderers import PDF_TYPE
+from core.languages import formats_of
 from core.money import grouped_money
+from invoices.documents import invoice_document_file
 from invoices.models import Invoice
-from invoices.pdf import PDF_TYPE, date_text, invoice_pdf, pdf_name
 from notifications.models import MailTemplate, Message
 from notifications.templating import DEFAULT_LANGUAGE, DEFAULT_TEXTS, filled, one_line
 from parties.models import Company
@@ -41,7 +43,8 @@ def mail_of(message: Message) -> EmailMultiAlternatives:
 
 def document_of(invoice: Invoice) -> tuple[str, bytes, str]:
     """The file that goes with a message: name, content and type."""
-    return pdf_name(invoice), invoice_pdf(invoice), PDF_TYPE
+    document = invoice_document_file(invoice.pk)
+    return document.file_name, document.content, PDF_TYPE
 
 
 def sender_of(company: Company) -> str:
@@ -73,6 +76,7 @@ def written(invoice: Invoice, texts: tuple[str, str]) -> tuple[str, str]:
 
 def values_of(invoice: Invoice) -> Mapping[str, str]:
     """What the placeholders stand for."""
+    day = formats_of(DEFAULT_LANGUAGE).day
     days_overdue = max((invoice.company.today() - invoice.due_date).days, 0)
     return {
         "invoiceNumber": invoice.number or "",
@@ -81,7 +85,7 @@ def values_of(invoice: Invoice) -> Mapping[str, str]:
         "currency": invoice.currency,
         "total": grouped_money(invoice.total, invoice.currency),
         "outstanding": grouped_money(invoice.still_owed, invoice.currency),
-        "issueDate": date_text(invoice.issue_date),
-        "dueDate": date_text(invoice.due_date),
+        "issueDate": day(invoice.issue_date),
+        "dueDate": day(invoice.due_date),
         "daysOverdue": str(days_overdue),
     }
