@@ -44,7 +44,7 @@ def mail_of(message: Message) -> EmailMultiAlternatives:
 def document_of(invoice: Invoice) -> tuple[str, bytes, str]:
     """The file that goes with a message: name, content and type."""
     document = invoice_document_file(invoice.pk)
-    return document.file_name, document.content, PDF_TYPE
+    return document.file_name, bytes(document.content), PDF_TYPE
 
 
 def sender_of(company: Company) -> str:
