@@ -118,6 +118,8 @@ class Play:
         send = getattr(self.clients[step.who], method.lower())
         response = send(f"/api/{path.format(**self.known)}", *([] if body is None else [self.own(body)]))
         self.known |= {name: response.json()[source] for name, source in step.remember.items()}
+        if (step.operation, step.name) == ("bulkInvoices", "create"):
+            self.known["id"] = response.json()["results"][0]["invoice"]["id"]
         if step.operation == "requestPasswordReset":
             self.known["token"] = reset_token(User.objects.get(pk=self.known["userId"]))
         assert (response.status_code < 300) == (step.operation != "problems"), response.content
