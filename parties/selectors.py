@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from core.errors import DomainError
+from core.prepared import Prepared, Slot
 from core.scope import CompanyMember, visible_to
 from parties.models import BankAccount, Company, CompanyLogo, Customer
 
@@ -57,17 +58,20 @@ def bank_accounts_of(user: CompanyMember) -> QuerySet[BankAccount]:
     return visible_to(user, BankAccount.objects.all())
 
 
+_ACCOUNT = Prepared(lambda: BankAccount.objects.filter(company=Slot("company"), currency=Slot("currency")).order_by())
+
+
 def seller_as_issued(company: Company, customer: Customer, currency: str) -> dict[str, Any]:
     """All that a document issued now keeps of its company: who it is, how it prints, where it is paid in `currency`.
 
     The language is the customer's, where it has one.
     """
-    account = BankAccount.objects.filter(company=company, currency=currency).select_related("company").first()
+    account = _ACCOUNT.first(company=company.pk, currency=currency)
     return {
         **company.seller_details(),
         **company.print_settings(),
         **({"language": customer.language} if customer.language else {}),
-        "bankAccount": account.details() if account else None,
+        "bankAccount": account.details(company) if account else None,
     }
 
 
