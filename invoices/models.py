@@ -276,9 +276,9 @@ class Invoice(Recorded):
 
     @property
     def seller_details(self) -> dict[str, Any]:
-        """The company as it was at issue, or as it is now on a draft."""
-        details: dict[str, Any] = self.seller or self.company.seller_details()
-        return details
+        """The company as it was at issue, or as it is now on a draft. How it prints is kept in `seller` too."""
+        present = self.company.seller_details()
+        return {name: self.seller[name] for name in present} if self.seller else present
 
     @property
     def buyer_details(self) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class BankAccountSerializer(CamelCaseSerializer):
     """Where a company is paid in a currency: IBAN and BIC, or account number and branch code."""
 
     id = serializers.IntegerField(read_only=True)
-    company_id = serializers.IntegerField(read_only=True)
+    company_id = serializers.IntegerField(required=False, help_text="May be left out by a member of one company.")
     currency = TextField(max_length=3, help_text="ISO 4217; one account for each.")
     account_holder = TextField(
         max_length=200, required=False, allow_blank=True, help_text="The company's name where empty."
@@ -149,8 +149,16 @@ class BankAccountSerializer(CamelCaseSerializer):
 class BankAccountChangeSerializer(BankAccountSerializer):
     """What is to change of a bank account, and the version it was read in."""
 
+    company_id = None
     currency = TextField(max_length=3, required=False)
     version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
+
+
+class BankAccountFilterSerializer(CamelCaseSerializer):
+    """Filters of the list of bank accounts."""
+
+    company_id = serializers.IntegerField(required=False, source="company__id")
+    currency = TextField(max_length=3, required=False)
 
 
 class BankAccountViewSet(ScopedViewSet):
@@ -164,6 +172,7 @@ class BankAccountViewSet(ScopedViewSet):
         "destroy": "parties.delete_bankaccount",
     }
     serializer_class = BankAccountSerializer
+    filter_serializers = {"list": BankAccountFilterSerializer}
     orderings = {"currency": "currency"}
     default_ordering = "currency"
 
@@ -171,24 +180,18 @@ class BankAccountViewSet(ScopedViewSet):
         """The accounts of the caller's companies."""
         return bank_accounts_of(self.caller)
 
-    def company(self) -> Company:
-        """The company of the URL."""
-        company: Company = self.scoped_object(
-            lambda company_id: companies_of(self.caller).filter(pk=company_id).first()
-        )
-        return company
-
-    @extend_schema(operation_id="listBankAccounts", tags=["companies"])
-    def list(self, request: Request, id: int) -> Response:
-        """The bank accounts of a company, one for each currency."""
-        company = self.company()
-        return self.page(self.visible().filter(company=company), BankAccountSerializer)
+    @extend_schema(operation_id="listBankAccounts", tags=["companies"], parameters=[BankAccountFilterSerializer])
+    def list(self, request: Request) -> Response:
+        """The bank accounts of your companies, one for each currency of a company."""
+        self.require()
+        return self.page(self.visible().filter(**self.filters()), BankAccountSerializer)
 
     @extend_schema(operation_id="createBankAccount", tags=["companies"], responses={201: BankAccountSerializer})
-    def create(self, request: Request, id: int) -> Response:
-        """Say where the company is paid in a currency: on the documents issued from now on."""
-        company = self.company()
+    def create(self, request: Request) -> Response:
+        """Say where a company is paid in a currency: on the documents issued from now on."""
+        company = self.company_of_body(company_for)
         data = self.body()
+        data.pop("company_id", None)
 
         def command() -> Response:
             account = create_bank_account(actor=self.caller, company_id=company.pk, **data)

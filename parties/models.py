@@ -236,10 +236,10 @@ class BankAccount(Recorded):
     def __str__(self) -> str:
         return f"{self.currency} {self.iban or self.account_number}"
 
-    def details(self) -> dict[str, str]:
-        """The account as an issued document keeps it, under the API's names."""
+    def details(self, company: Company) -> dict[str, str]:
+        """The account of `company` as an issued document keeps it, under the API's names."""
         return {
-            "accountHolder": self.account_holder or self.company.name,
+            "accountHolder": self.account_holder or company.name,
             "bankName": self.bank_name,
             "iban": self.iban,
             "bic": self.bic,

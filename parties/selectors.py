@@ -67,7 +67,7 @@ def seller_as_issued(company: Company, customer: Customer, currency: str) -> dic
         **company.seller_details(),
         **company.print_settings(),
         **({"language": customer.language} if customer.language else {}),
-        "bankAccount": account.details() if account else None,
+        "bankAccount": account.details(company) if account else None,
     }
 
 

@@ -7,9 +7,9 @@ from parties.api import BankAccountViewSet, CompanyViewSet, CustomerViewSet
 urlpatterns = [
     path("companies/<int:id>", CompanyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="company"),
     path(
-        "companies/<int:id>/bank-accounts",
+        "bank-accounts",
         BankAccountViewSet.as_view({"get": "list", "post": "create"}),
-        name="company-bank-accounts",
+        name="bank-accounts",
     ),
     path(
         "bank-accounts/<int:id>",

@@ -15,7 +15,7 @@ from fintrack.tests.test_permissions import api_routes
 from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.models import Company
-from parties.tests.factories import make_company, make_customer
+from parties.tests.factories import make_bank_account, make_company, make_customer
 from payments.services import apply_payment
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +24,7 @@ SHOWN_AS = {"number": "invoiceNumber", "createdAt": "id"}
 """Where a row shows what it is ordered by, if not under that name; ids are given in the order of creation."""
 PARAMETERS = {"pageSize", "ordering", "cursor"}
 FILTERS = {
+    "bank-accounts": {"companyId", "currency"},
     "invoices": {
         *("status", "customerId", "companyId", "currency", "overdue", "externalId", "search"),
         *("issueDateFrom", "issueDateTo", "dueDateFrom", "dueDateTo", "totalMin", "totalMax"),
@@ -66,6 +67,7 @@ def client(company: Company) -> Any:
         invoice = make_issued(company, make_item(str(10 + number % 2)), customer=customer, **days)
         apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount="1")
         make_draft(company, make_item("10"), customer=customer, **days)
+        make_bank_account(company, currency=("ZAR", "EUR", "USD", "GBP", "CHF")[number])
     cancel_invoice(actor=SYSTEM, invoice_id=make_issued(company, issue_date=date(2026, 3, 3)).pk)
     return api_client(user)
 
