@@ -271,6 +271,9 @@ SPECTACULAR_SETTINGS = {
         "EntryKind": "payments.ledger.Kind",
         "Role": "accounts.roles.Role",
         "VatCategory": "invoices.totals.VatCategory",
+        "Language": "parties.models.Language",
+        "Paper": "parties.models.Paper",
+        "MovementKind": "reports.statements.KINDS",
     },
 }
 

@@ -75,6 +75,9 @@ def test_enumerations_have_the_names_that_people_use():
     assert names == {
         "EntryKind",
         "InvoiceStatus",
+        "Language",
+        "MovementKind",
+        "Paper",
         "PaymentMethod",
         "QuickStatus",
         "RecordedAction",
