@@ -284,6 +284,9 @@ SPECTACULAR_SETTINGS = {
         "VatCategory": "invoices.totals.VatCategory",
         "MessageKind": "notifications.kinds.Kind",
         "MessageState": "notifications.kinds.State",
+        "Language": "parties.models.Language",
+        "Paper": "parties.models.Paper",
+        "MovementKind": "reports.statements.KINDS",
     },
 }
 

@@ -21,7 +21,7 @@ from parties.selectors import customers_of
 from reports.api import DayField
 from reports.periods import days_between
 from reports.statement_pdf import statement_pdf, statement_pdf_name
-from reports.statements import statement
+from reports.statements import KINDS, statement
 
 FORMATS = ("json", "pdf")
 
@@ -52,7 +52,7 @@ class MovementSerializer(CamelCaseSerializer):
     """One movement; `amount` raises what is owed, or lowers it where it is negative."""
 
     date = serializers.DateField(source="day")
-    kind = serializers.ChoiceField(["invoice", "cancellation", "payment", "refund", "reversal"])
+    kind = serializers.ChoiceField(KINDS)
     document_id = serializers.IntegerField(help_text="Of the invoice, or of the entry of the ledger.")
     invoice_number = serializers.CharField(source="number")
     reference = serializers.CharField()

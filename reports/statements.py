@@ -20,6 +20,8 @@ from reports.periods import Days
 
 MOST_MOVEMENTS = 5_000
 INVOICE, CANCELLATION = "invoice", "cancellation"
+KINDS = (INVOICE, CANCELLATION, "payment", "refund", "reversal")
+"""What moves the account: documents and their cancellations, and the kinds of entries."""
 
 
 class StatementTooLong(DomainError):
@@ -34,7 +36,7 @@ class StatementTooLong(DomainError):
 class Movement:
     """One movement of the account. `amount` raises what is owed, or lowers it where it is negative.
 
-    `kind` is invoice, cancellation, payment, refund or reversal; `document_id` is that of the invoice or the entry.
+    `kind` is one of KINDS; `document_id` is the id of the invoice or the entry.
     """
 
     day: date

@@ -24,7 +24,7 @@ from core.api.parsers import BODY_LIMIT_BYTES
 from core.testing.documents import Operation, operations
 from core.testing.samples import Samples
 from invoices.tests.factories import make_draft, make_issued, make_item
-from parties.tests.factories import make_company, make_customer
+from parties.tests.factories import IBAN, make_bank_account, make_company, make_customer
 from payments.services import apply_payment
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +42,7 @@ class World:
     issued: Any
     payment: Any
     customer: Any
+    bank_account: Any
     user: Any
 
 
@@ -56,6 +57,7 @@ def world() -> World:
         issued=issued,
         payment=apply_payment(actor=SYSTEM, invoice_id=issued.pk, amount="50", reference="R-1"),
         customer=make_customer(company),
+        bank_account=make_bank_account(company),
         user=make_user("Viewer", company),
     )
 
@@ -73,6 +75,8 @@ VALID_BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "updateUser": lambda world: {"version": 1},
     "createCompany": lambda world: {"name": "Another", "currency": "ZAR"},
     "updateCompany": lambda world: {"version": 1},
+    "createBankAccount": lambda world: {"currency": "EUR", "iban": IBAN},
+    "updateBankAccount": lambda world: {"version": 1},
     "createCustomer": lambda world: {"name": "Acme"},
     "updateCustomer": lambda world: {"version": 1},
     "createInvoice": lambda world: {"customerId": world.customer.pk, "items": [ITEM]},
@@ -112,6 +116,7 @@ def url_of(operation: Operation, world: World) -> str:
         "/api/invoices/{id}": invoice,
         "/api/customers/{id}": world.customer,
         "/api/companies/{id}": world.company,
+        "/api/bank-accounts/{id}": world.bank_account,
         "/api/users/{id}": world.user,
         "/api/payments/{id}": world.payment,
     }

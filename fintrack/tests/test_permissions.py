@@ -19,7 +19,7 @@ from audit.actors import SYSTEM
 from audit.models import Change
 from invoices.tests.factories import make_draft, make_issued
 from parties.models import Company
-from parties.tests.factories import make_company, make_customer
+from parties.tests.factories import make_bank_account, make_company, make_customer
 from payments.services import apply_payment
 
 pytestmark = pytest.mark.django_db
@@ -134,8 +134,9 @@ def make_world(company: Any = None) -> World:
         entries=0,
         ids={
             "company": {"id": company.pk},
-            "customer": {"id": make_customer(company).pk},
-            "payment": {"id": payment.pk},
+            **dict.fromkeys(("customer", "customer-statement"), {"id": make_customer(company).pk}),
+            **dict.fromkeys(("payment", "payment-pdf"), {"id": payment.pk}),
+            "bank-account": {"id": make_bank_account(company).pk},
             "payment-reverse": {"id": issued.pk, "payment_id": payment.pk},
             "user": {"id": make_user("Viewer", company).pk},
             **{name: invoice for name in api_routes() if name.startswith("invoice-") or name == "invoice"},

@@ -226,7 +226,7 @@ def test_each_page_of_a_long_invoice_repeats_the_heading_of_the_table_and_counts
 
 def test_what_people_typed_is_shown_as_they_typed_it_and_never_obeyed():
     company = make_company(name=EVERYTHING_HOSTILE)
-    customer = make_customer(company, name="*not bold*", address_line_1='#include "invoice.typ"')
+    customer = make_customer(company, name="*not bold*", address_line_1='#include "document.typ"')
     invoice = make_issued(
         company, make_item(description=f"{EVERYTHING_HOSTILE}\nsecond line\twith a tab"), customer=customer
     )
@@ -235,7 +235,7 @@ def test_what_people_typed_is_shown_as_they_typed_it_and_never_obeyed():
 
     assert text.count(EVERYTHING_HOSTILE) == 2
     assert "second line with a tab" in text
-    assert '*not bold* #include "invoice.typ"' in text
+    assert '*not bold* #include "document.typ"' in text
     assert "root:" not in text
 
 
