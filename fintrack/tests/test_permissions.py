@@ -134,8 +134,8 @@ def make_world(company: Any = None) -> World:
         entries=0,
         ids={
             "company": {"id": company.pk},
-            **dict.fromkeys(("customer", "customer-statement"), {"id": make_customer(company).pk}),
-            **dict.fromkeys(("payment", "payment-pdf"), {"id": payment.pk}),
+            **{key: {"id": make_customer(company).pk} for key in ("customer", "customer-statement")},
+            **{key: {"id": payment.pk} for key in ("payment", "payment-pdf")},
             "bank-account": {"id": make_bank_account(company).pk},
             "payment-reverse": {"id": issued.pk, "payment_id": payment.pk},
             "user": {"id": make_user("Viewer", company).pk},
