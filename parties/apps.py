@@ -8,3 +8,9 @@ class PartiesConfig(AppConfig):
 
     name = "parties"
     verbose_name = "Companies and customers"
+
+    def ready(self) -> None:
+        """Let verify_books prove the logos."""
+        from parties.books import register_checks
+
+        register_checks()

@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.models import Model
 
 from audit.actors import SYSTEM
 from audit.models import Change, Recorded, history_model
 from audit.services import recording
 from audit.triggers import drop_triggers, install_triggers
+from invoices.models import Invoice
+from notifications.tests.factories import write_to
+from parties.services import update_company
+from parties.tests.factories import make_bank_account, png_image
 
 ON_SQLITE = connection.vendor == "sqlite"
 
@@ -34,7 +38,7 @@ def entry_open_as(change_id: int) -> Iterator[None]:
     _believe(change_id)
     try:
         yield
-    except DatabaseError:  # PostgreSQL forgets it with the savepoint
+    except BaseException:  # PostgreSQL forgets it with the savepoint
         connection.open_entry_id = None
         raise
     _believe(None)
@@ -93,3 +97,10 @@ def without_constraint(model: type[Model], name: str) -> Iterator[None]:
             execute(f"TRUNCATE {model._meta.db_table} CASCADE")
         with connection.schema_editor() as editor:
             editor.add_constraint(model, constraint)
+
+
+def write_everywhere(invoice: Invoice) -> None:
+    """Rows of the tables that a bill and its payment leave empty: how the company prints and is paid, and its mail."""
+    update_company(actor=SYSTEM, company_id=invoice.company_id, logo=png_image())
+    make_bank_account(invoice.company)
+    write_to(invoice)

@@ -15,11 +15,10 @@ from audit.apps import after_migrate, before_migrate
 from audit.books import faults
 from audit.models import Change, history_model, recorded_models
 from audit.seals import sealing
-from audit.tests.tampering import ON_SQLITE, execute, without_triggers
+from audit.tests.tampering import ON_SQLITE, execute, without_triggers, write_everywhere
 from invoices.models import Invoice
 from invoices.services import cancel_invoice, delete_draft
 from invoices.tests.factories import make_draft, make_issued, make_item
-from notifications.tests.factories import write_to
 from parties.services import update_customer
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment
@@ -48,7 +47,7 @@ def books() -> None:
     apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount=invoice.total / 2, reference="EFT-1")
     cancel_invoice(actor=SYSTEM, invoice_id=make_issued(company, customer=customer).pk, reason="twice")
     delete_draft(actor=SYSTEM, invoice_id=make_draft(company, customer=customer).pk)
-    write_to(invoice)
+    write_everywhere(invoice)
 
 
 def stored_columns(model: type[models.Model]) -> Iterator[models.Field]:
@@ -60,6 +59,7 @@ def stored_columns(model: type[models.Model]) -> Iterator[models.Field]:
 
 
 ANOTHER_VALUE = {
+    "BinaryField": "x'00'" if ON_SQLITE else "'\\x00'::bytea",
     "BooleanField": "NOT {0}",
     "DateField": "'1999-12-31'",
     "DateTimeField": "'1999-12-31 00:00:00+00:00'",
