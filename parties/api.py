@@ -149,7 +149,7 @@ class BankAccountSerializer(CamelCaseSerializer):
 class BankAccountChangeSerializer(BankAccountSerializer):
     """What is to change of a bank account, and the version it was read in."""
 
-    company_id = None
+    company_id = None  # type: ignore[assignment]  # how a serializer leaves out a field of its base
     currency = TextField(max_length=3, required=False)
     version = serializers.IntegerField(required=False, min_value=1, help_text="Or If-Match; one of them is needed.")
 
