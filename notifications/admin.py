@@ -53,7 +53,7 @@ from notifications.services import (
 )
 from notifications.templating import PLACEHOLDERS, filled
 from parties.admin import CustomerAdmin
-from parties.models import Company, Customer
+from parties.models import Company
 from payments.admin import PaidInvoiceAdmin
 
 LATE = timedelta(minutes=5)
@@ -174,10 +174,9 @@ class MailedCustomerAdmin(CustomerAdmin):
     command_pages = (*CustomerAdmin.command_pages, CustomerAgreementPage)
 
 
-# The rooms below know nothing of mail; what they show of their rows is completed here.
-admin.site.unregister([Invoice, Customer])
+# The rooms below know nothing of mail; what they show of their rows is completed here. The reports complete customers.
+admin.site.unregister(Invoice)
 admin.site.register(Invoice, MailedInvoiceAdmin)
-admin.site.register(Customer, MailedCustomerAdmin)
 
 
 @admin.register(Message)

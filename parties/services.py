@@ -71,6 +71,7 @@ COMPANY_FIELDS = PRINT_FIELDS | {
     "logo",
 }
 CUSTOMER_FIELDS = frozenset({"archived", "external_id", "metadata", "language"})
+ACCOUNT_FIELDS = ("currency", "account_holder", "bank_name", "iban", "bic", "account_number", "branch_code")
 COLOUR = re.compile(r"#[0-9a-f]{6}")
 BRANCH_CODE = re.compile(r"[0-9A-Z -]{1,20}")
 ACCOUNT_NUMBER = re.compile(r"[0-9A-Z -]{4,34}")
@@ -109,16 +110,6 @@ def update_company(*, actor: Actor, company_id: int, version: int | None = None,
                 values["logo_sha256"] = _keep_logo(company, logo, picture.media_type, change) if picture else None
             write_version(company, change=change, **values)
     return company
-
-
-def _keep_logo(company: Company, content: bytes, media_type: str, change: Change) -> str:
-    """The hash of the image, which is kept once however often it is chosen."""
-    digest = sha256(content).hexdigest()
-    if not CompanyLogo.objects.filter(company=company, sha256=digest).exists():
-        CompanyLogo.objects.create(
-            company=company, sha256=digest, media_type=media_type, content=content, change=change
-        )
-    return digest
 
 
 def create_bank_account(*, actor: Actor, company_id: int, currency: str, **details: Any) -> BankAccount:
@@ -241,6 +232,16 @@ def _tell_new_name(customer: Customer) -> None:
         follow(customer)
 
 
+def _keep_logo(company: Company, content: bytes, media_type: str, change: Change) -> str:
+    """The hash of the image, which is kept once however often it is chosen."""
+    digest = sha256(content).hexdigest()
+    if not CompanyLogo.objects.filter(company=company, sha256=digest).exists():
+        CompanyLogo.objects.create(
+            company=company, sha256=digest, media_type=media_type, content=content, change=change
+        )
+    return digest
+
+
 def _clean_company(details: Mapping[str, Any]) -> dict[str, Any]:
     values = _clean_party(details, COMPANY_FIELDS)
     if "currency" in values:
@@ -272,9 +273,6 @@ def _clean_print_settings(values: dict[str, Any]) -> None:
         values["footer"] = clean_text(values["footer"], max_length=500, field="footer")
     for name in PRINT_FIELDS & values.keys():
         values[name] = values[name] or None
-
-
-ACCOUNT_FIELDS = ("currency", "account_holder", "bank_name", "iban", "bic", "account_number", "branch_code")
 
 
 def _clean_bank_account(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from audit.admin import CommandPage
 from core.admin import VerbForm, require_page
 from core.api.downloads import pdf_reply
 from core.errors import DomainError
-from parties.admin import CustomerAdmin
+from notifications.admin import MailedCustomerAdmin
 from parties.models import Customer
 from reports.periods import days_between
 from reports.statement_pdf import statement_pdf, statement_pdf_name
@@ -58,7 +58,7 @@ class StatementPage(CommandPage):
 
 
 @admin.register(Customer)
-class StatedCustomerAdmin(CustomerAdmin):
+class StatedCustomerAdmin(MailedCustomerAdmin):
     """Customers with their statements."""
 
-    command_pages = (StatementPage,)
+    command_pages = (*MailedCustomerAdmin.command_pages, StatementPage)

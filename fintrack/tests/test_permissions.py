@@ -134,8 +134,10 @@ def make_world(company: Any = None) -> World:
         entries=0,
         ids={
             "company": {"id": company.pk},
-            **{key: {"id": make_customer(company).pk} for key in ("customer", "customer-statement")},
-            **{key: {"id": payment.pk} for key in ("payment", "payment-pdf")},
+            "customer": (customer := {"id": make_customer(company).pk}),
+            "customer-statement": customer,
+            "payment": {"id": payment.pk},
+            "payment-pdf": {"id": payment.pk},
             "bank-account": {"id": make_bank_account(company).pk},
             "payment-reverse": {"id": issued.pk, "payment_id": payment.pk},
             "user": {"id": make_user("Viewer", company).pk},

@@ -5,6 +5,8 @@ import struct
 from hashlib import sha256
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from accounts.tests.factories import api_client, make_user
 from audit.actors import SYSTEM
@@ -200,3 +202,34 @@ def test_accounts_are_kept_over_rest():
     assert [(row["currency"], row["iban"], row["version"]) for row in listed] == [("EUR", IBAN, 2)]
     assert gone.status_code == 204
     assert client.get(address).status_code == 404
+
+
+def test_the_admin_changes_logo_settings_and_accounts():
+    company = make_company()
+    browser = Client()
+    browser.force_login(make_user("Admin", company))
+    page = f"/admin/parties/company/{company.pk}/logo/"
+    account = {"company": company.pk, "currency": "EUR", "iban": IBAN, "form_token": "x"}
+
+    shown = browser.get(page)
+    refused = browser.post(page, {"version": 1, "logo": SimpleUploadedFile("logo.png", SVG)})
+    kept = browser.post(page, {"version": 1, "logo": SimpleUploadedFile("logo.svg", png_image())})
+    added = browser.post("/admin/parties/bankaccount/add/", account)
+
+    assert 'enctype="multipart/form-data"' in shown.content.decode()
+    assert "A logo is a PNG or JPEG" in refused.content.decode()
+    assert (kept.status_code, added.status_code) == (302, 302)
+    assert Company.objects.get(pk=company.pk).logo_sha256 == sha256(png_image()).hexdigest()
+    assert BankAccount.objects.get().iban == IBAN
+
+
+@pytest.mark.parametrize("role", ["Finance", "Viewer", "Auditor"])
+def test_who_does_not_run_the_company_only_reads_its_accounts_in_the_admin(role):
+    company = make_company()
+    account = make_bank_account(company)
+    browser = Client()
+    browser.force_login(make_user(role, company))
+
+    assert browser.get(f"/admin/parties/bankaccount/{account.pk}/change/").status_code == 200
+    assert browser.get("/admin/parties/bankaccount/add/").status_code == 403
+    assert browser.get(f"/admin/parties/company/{company.pk}/logo/").status_code == 403
