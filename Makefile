@@ -25,7 +25,8 @@ run: .venv/.runtime ## install, migrate, make the demo data once, serve on http:
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo --if-empty --address $(ADDRESS)
 	@echo "Serving on $(ADDRESS) (stop with Ctrl-C)"
-	@$(MANAGE) db_worker --verbosity 0 & worker=$$!; \
+	@export PUBLIC_URL=$(ADDRESS); \
+	$(MANAGE) db_worker --verbosity 0 & worker=$$!; \
 	$(MANAGE) runserver 127.0.0.1:$(PORT) & server=$$!; \
 	trap "kill $$worker $$server 2>/dev/null" EXIT; trap "exit 130" INT; trap "exit 143" TERM HUP; \
 	wait $$server

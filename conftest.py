@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.core.management.sql import emit_post_migrate_signal
+from django.db import connection
 from django.test import TransactionTestCase
 
 from audit.triggers import drop_triggers, install_triggers, require_current_triggers
@@ -36,15 +37,26 @@ def flush_around_append_only_tables() -> Iterator[None]:
     original = TransactionTestCase._fixture_teardown
 
     def teardown(case: Any) -> None:
-        for database in connections.all(initialized_only=True):
-            drop_triggers(database)
+        if connection.vendor == "postgresql":
+            _empty_tables()
+            return
+        drop_triggers(connection)
         original(case)
-        for database in connections.all(initialized_only=True):
-            install_triggers(database)
+        install_triggers(connection)
 
     TransactionTestCase._fixture_teardown = teardown
     yield
     TransactionTestCase._fixture_teardown = original
+
+
+def _empty_tables() -> None:
+    """Delete all rows while no trigger fires, and make roles and permissions anew: many times faster than TRUNCATE."""
+    tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("; ".join(f"DELETE FROM {table}" for table in tables))  # noqa: S608
+        cursor.execute("SET session_replication_role = DEFAULT")
+    emit_post_migrate_signal(verbosity=0, interactive=False, db=connection.alias)
 
 
 @pytest.fixture(autouse=True)

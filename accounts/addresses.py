@@ -1,9 +1,30 @@
 """Where a request comes from."""
 
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
+
+USER_AGENT_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a sign-in is used from: an IP address, and what the program there calls itself; "" where unknown."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+UNKNOWN = Origin()
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    """Where a request comes from, and by which program."""
+    typed = request.META.get("HTTP_USER_AGENT", "")
+    printable = "".join(character for character in typed if character.isprintable())
+    return Origin(client_address(request), printable[:USER_AGENT_CHARACTERS])
 
 
 def client_address(request: HttpRequest | None) -> str:

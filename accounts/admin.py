@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import django.contrib.auth.admin  # noqa: F401  # registers Group, which is unregistered below
 from django.contrib import admin, messages
@@ -15,17 +16,30 @@ from django.urls import path, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts.attempts import duration
 from accounts.forms import MembershipForm, NewUserForm, OwnPasswordForm, PasswordForm, UserForm
 from accounts.models import Membership, User, people_of
+from accounts.pages import links_from
 from accounts.roles import Role
-from accounts.services import change_password, create_user, grant_role, revoke_role, update_user
-from audit.admin import NOTHING, ChangeAdmin, RecordedAdmin, companies_with_record, conflict_context
+from accounts.selectors import lock_out_seconds
+from accounts.services import change_password, grant_role, invite_user, revoke_role, update_user
+from accounts.sign_in_events import EVENTS
+from accounts.sign_ins.pages import sign_in_page
+from accounts.sign_ins.session import note_session_use, sign_in_of
+from accounts.user_pages import InviteAgainPage, LiftLockOutPage, ResetSecondFactorPage
+from audit.admin import ChangeAdmin, CommandFilter, RecordedAdmin, companies_with_record, conflict_context
+from audit.exports import EXPORTED
+from audit.groups import NOTHING
 from audit.models import Change, Recorded, history_model
-from audit.selectors import TimelineEntry, newest_first, timeline
+from audit.selectors import History, TimelineEntry
 from core.admin import MomentFilter, ScopedFilter, companies_where, refusal_text, require_page, require_permission
 from core.errors import DomainError, StaleVersion
+from core.exports import Columns
 from parties.admin import CompanyAdmin
 from parties.models import Company
+
+STATE = ("sign_in_state", "second_factor_state", "last_login")
+"""What the page of a user shows of them beside what can be changed."""
 
 
 def users_of(user: User, permission: str) -> QuerySet[User]:
@@ -35,15 +49,32 @@ def users_of(user: User, permission: str) -> QuerySet[User]:
     return people_of([company for company in user.company_ids if user.may(permission, company)])
 
 
+def role_names_of(user: User) -> str:
+    """The roles, each with its company."""
+    if user.is_superuser:
+        return "Superuser"
+    return ", ".join(f"{membership.role} of {membership.company}" for membership in user.memberships.all())
+
+
 @admin.register(User)
 class UserAdmin(RecordedAdmin):
     """The users whom the reader may see. Admins manage those all of whose companies are theirs, but no superuser."""
 
     change_form_template = "accounts/admin/user_change_form.html"
-    list_display = ("email", "full_name", "role_names", "is_active", "last_login")
-    list_filter = ("is_active",)
+    list_display = ("email", "full_name", "role_names", "is_active", "second_factor", "last_login")
+    list_filter = ("is_active", ("second_factor_since", admin.EmptyFieldListFilter))
+    command_pages = (InviteAgainPage, LiftLockOutPage, ResetSecondFactorPage)
     search_fields = ("email", "full_name")
     ordering = ("email",)
+    export_columns: Columns = (
+        ("id", "pk"),
+        ("email", "email"),
+        ("full_name", "full_name"),
+        ("roles", role_names_of),
+        ("active", "is_active"),
+        ("second_factor_since", "second_factor_since"),
+        ("last_sign_in", "last_login"),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """The users all of whose companies are the reader's."""
@@ -63,12 +94,12 @@ class UserAdmin(RecordedAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Who, and the first role; later who and whether they may sign in."""
         if obj is None:
-            return ("email", "full_name", "password1", "password2", "company", "role")
-        return ("email", "full_name", "is_active", "last_login")
+            return ("email", "full_name", "company", "role")
+        return ("email", "full_name", "is_active", *STATE)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """The e-mail address names somebody in the journal, so it stays."""
-        return () if obj is None else ("email", "last_login")
+        return () if obj is None else ("email", *STATE)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Whether the reader is Admin in all of the user's companies, and the user is no superuser."""
@@ -80,34 +111,50 @@ class UserAdmin(RecordedAdmin):
         """Never: a user is deactivated."""
         return False
 
+    @admin.display(description="second factor", boolean=True)
+    def second_factor(self, user: User) -> bool:
+        """Whether it is on."""
+        return user.second_factor_since is not None
+
+    @admin.display(description="second factor")
+    def second_factor_state(self, user: User) -> str:
+        """Since when it is on."""
+        since = user.second_factor_since
+        return "Off" if since is None else f"On since {since:%Y-%m-%d}"
+
+    @admin.display(description="sign-in")
+    def sign_in_state(self, user: User) -> str:
+        """What keeps somebody from signing in, if anything does."""
+        seconds = lock_out_seconds(user)
+        if seconds:
+            return f"Locked after too many failures, for {duration(seconds)}"
+        return "Possible" if user.has_usable_password() else "Invited, no password chosen yet"
+
     @admin.display(description="roles")
     def role_names(self, user: User) -> str:
         """The roles, each with its company."""
-        if user.is_superuser:
-            return "Superuser"
-        return ", ".join(f"{membership.role} of {membership.company}" for membership in user.memberships.all())
+        return role_names_of(user)
 
-    def timeline(self, obj: User) -> list[TimelineEntry]:
+    def histories(self, obj: User) -> list[History]:
         """What happened to the user and to their roles."""
-        roles = timeline(Membership, Membership.history.filter(user_id=obj.pk))
-        return newest_first([*super().timeline(obj), *roles])
+        return [*super().histories(obj), (Membership, Membership.history.filter(user_id=obj.pk))]
 
     def create(self, request: HttpRequest, values: dict[str, Any], formsets: Sequence[Any]) -> Model:
-        """The new user, with one role."""
+        """The new user, with one role and an invitation."""
         company = values["company"]
         require_permission(request.user, "accounts.add_user", company, field="company")
-        return create_user(
+        return invite_user(
             actor=request.user,
             email=values["email"],
             full_name=values["full_name"],
-            password=values["password1"],
             memberships={company: values["role"]},
+            link_of=links_from(request),
         )
 
     def update(
         self, request: HttpRequest, obj: User, values: dict[str, Any], formsets: Sequence[Any], version: int
     ) -> Model:
-        """The user with what was typed."""
+        """The user with what was typed, roles included."""
         return update_user(actor=request.user, user_id=obj.pk, version=version, **values)
 
     def get_urls(self) -> list[Any]:
@@ -136,7 +183,13 @@ class UserAdmin(RecordedAdmin):
         """Whether the password was set; otherwise the form says why not."""
         values = form.cleaned_data
         try:
-            change_password(actor=request.user, user=user, password=values["password1"], version=values["version"])
+            change_password(
+                actor=request.user,
+                user=user,
+                password=values["password1"],
+                version=values["version"],
+                kept_sign_in=sign_in_of(request) if user.pk == request.user.pk else None,
+            )
         except DomainError as refusal:
             request.refusal = refusal
             if isinstance(refusal, StaleVersion):
@@ -147,6 +200,7 @@ class UserAdmin(RecordedAdmin):
         if user.pk == request.user.pk:
             user.refresh_from_db()
             update_session_auth_hash(request, user)
+            note_session_use(request, now=True)
         return True
 
 
@@ -156,6 +210,14 @@ class MembershipAdmin(RecordedAdmin):
 
     form = MembershipForm
     list_display = ("user", "company", "group")
+    export_columns: Columns = (
+        ("id", "pk"),
+        ("user", "user.email"),
+        ("name", "user.full_name"),
+        ("company", "company.name"),
+        ("role", "role"),
+        ("active", "user.is_active"),
+    )
     list_filter = (("company", ScopedFilter), "group")
     list_select_related = ("user", "company", "group")
     search_fields = ("user__email", "user__full_name")
@@ -255,7 +317,7 @@ class JournalAdmin(ChangeAdmin):
     """The journal with the names of companies; commands about users are read by those who see the users."""
 
     list_display = ("at_utc", "action", "actor", "company_name", "reason", "request_id")
-    list_filter = (("at", MomentFilter), JournalCompanyFilter, "action")
+    list_filter = (("at", MomentFilter), JournalCompanyFilter, CommandFilter)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
         """The entries that the reader may read, each with its company's name."""
@@ -267,7 +329,20 @@ class JournalAdmin(ChangeAdmin):
         companies = history_model(Company).objects.filter(id__in=companies_with_record(request.user))
         users = history_model(User).objects.filter(id__in=self.visible_users(request))
         about = Q(pk__in=companies.values("change_id")) | Q(pk__in=users.values("change_id"))
+        about |= Q(action__in=(*EVENTS, EXPORTED), actor_id__in=self.visible_users(request))
         return super().readable(request) | (Q(company_id=None) & about)
+
+    def companies(self, request: HttpRequest) -> dict[int, str]:
+        """The companies whose record the reader may read: id -> name."""
+        companies = companies_where(request.user, "audit.view_change", Company.objects.order_by("name", "pk"))
+        return dict(companies.values_list("pk", "name"))
+
+    def zone(self, request: HttpRequest, company_id: int | None) -> ZoneInfo:
+        """The time zone of the company, or that of all of the reader's companies; UTC where they have several."""
+        companies = companies_where(request.user, "audit.view_change", Company.objects.all())
+        chosen = companies if company_id is None else companies.filter(pk=company_id)
+        zones = list(chosen.order_by("time_zone").values_list("time_zone", flat=True).distinct()[:2])
+        return ZoneInfo(zones[0] if len(zones) == 1 else "UTC")
 
     def visible_users(self, request: HttpRequest) -> QuerySet[User]:
         """The users whose record the reader may read."""
@@ -288,11 +363,21 @@ class JournalAdmin(ChangeAdmin):
 
 
 class OwnPasswordView(PasswordChangeView):
-    """Changing one's own password, on the record."""
+    """Changing one's own password, on the record. All other sign-ins end."""
 
     form_class = OwnPasswordForm
     template_name = "registration/password_change_form.html"
     success_url = reverse_lazy("admin:password_change_done")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """The form knows which sign-in stays."""
+        return {**super().get_form_kwargs(), "kept_sign_in": sign_in_of(self.request)}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Done; the session goes on under another key."""
+        response = super().form_valid(form)
+        note_session_use(self.request, now=True)
+        return response
 
 
 def own_password(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -304,3 +389,4 @@ def own_password(request: HttpRequest, extra_context: dict[str, Any] | None = No
 # Roles are decided in accounts.roles, so groups are not edited; Django's own page changes passwords off the record.
 admin.site.unregister(Group)
 admin.site.password_change = own_password
+admin.site.login = sign_in_page

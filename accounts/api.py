@@ -11,10 +11,12 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 from rest_framework_simplejwt.tokens import Token
 
-from accounts.addresses import client_address
+from accounts.addresses import client_address, origin_of
 from accounts.models import User
 from accounts.pages import links_from
+from accounts.password_rules import MAXIMUM_PASSWORD_CHARACTERS
 from accounts.roles import Role, leading_role
+from accounts.second_factor.forms import CODE_CHARACTERS
 from accounts.selectors import FAMILY_CLAIM
 from accounts.services import (
     TokenPair,
@@ -42,14 +44,25 @@ class PasswordField(serializers.CharField):
     """A password: as it was typed, blanks included."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=200, trim_whitespace=False, style={"input_type": "password"}, **options)
+        super().__init__(
+            max_length=MAXIMUM_PASSWORD_CHARACTERS,
+            trim_whitespace=False,
+            style={"input_type": "password"},
+            **options,
+        )
 
 
 class SignInSerializer(CamelCaseSerializer):
-    """E-mail and password."""
+    """E-mail and password; and a code, where the user has a second factor."""
 
     email = TextField(max_length=254)
     password = PasswordField()
+    otp = TextField(
+        max_length=CODE_CHARACTERS,
+        required=False,
+        allow_blank=True,
+        help_text="The code of the authenticator app, or a recovery code. Needed where the second factor is on.",
+    )
 
 
 class RefreshTokenSerializer(CamelCaseSerializer):
@@ -160,8 +173,13 @@ class SignInViewSet(Endpoint, ViewSet):
         tags=["auth"],
     )
     def sign_in(self, request: Request) -> Response:
-        """Sign in with e-mail and password. Ten failures in a quarter of an hour lock the account or the address."""
-        return _token_reply(sign_in(**_valid(SignInSerializer, request), address=client_address(request)))
+        """Sign in with e-mail and password, and a code where the second factor is on (401 `otp_required` without one).
+
+        A code is good once; a recovery code may stand in its place. 401 `otp_setup_required` means that everybody needs
+        a second factor here, and that this user has to set theirs up in the admin first. Ten failures in a quarter of
+        an hour, wrong codes among them, lock the account or the address.
+        """
+        return _token_reply(sign_in(**_valid(SignInSerializer, request), origin=origin_of(request)))
 
     @extend_schema(
         operation_id="refreshTokens",
@@ -171,7 +189,8 @@ class SignInViewSet(Endpoint, ViewSet):
     )
     def refresh(self, request: Request) -> Response:
         """A new pair of tokens. The refresh token is good once: a second use ends the whole sign-in."""
-        return _token_reply(refresh_sign_in(token=_valid(RefreshTokenSerializer, request)["refresh"]))
+        token = _valid(RefreshTokenSerializer, request)["refresh"]
+        return _token_reply(refresh_sign_in(token=token, origin=origin_of(request)))
 
     @extend_schema(
         operation_id="signOut",
@@ -181,7 +200,7 @@ class SignInViewSet(Endpoint, ViewSet):
     )
     def sign_out(self, request: Request) -> Response:
         """End the sign-in that the refresh token belongs to."""
-        sign_out(token=_valid(RefreshTokenSerializer, request)["refresh"])
+        sign_out(token=_valid(RefreshTokenSerializer, request)["refresh"], address=client_address(request))
         return Response(status=204)
 
     @extend_schema(

@@ -18,7 +18,7 @@ class TooManyAttempts(DomainError):
 
     def __init__(self, wait_seconds: int) -> None:
         self.wait = wait_seconds
-        super().__init__(f"There were too many attempts. Try again in {_duration(wait_seconds)}.")
+        super().__init__(f"There were too many attempts. Try again in {duration(wait_seconds)}.")
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,12 @@ def counters_of(
     email: str, address: str, *, on_account: Limit = FAILED_SIGN_INS, from_address: Limit = FAILED_SIGN_INS
 ) -> list[Counter]:
     """What an attempt counts against; nothing but the account where the address is unknown ("")."""
-    counters = [Counter(on_account, f"account {email.strip().lower()}")]
-    return [*counters, Counter(from_address, f"address {_network(address)}")] if address else counters
+    return [Counter(on_account, f"account {email.strip().lower()}"), *counters_of_address(from_address, address)]
+
+
+def counters_of_address(limit: Limit, address: str) -> list[Counter]:
+    """What an attempt from the address counts against; nothing where that is unknown ("")."""
+    return [Counter(limit, f"address {_network(address)}")] if address else []
 
 
 def _network(address: str) -> str:
@@ -75,6 +79,7 @@ def _network(address: str) -> str:
     return str(parsed)
 
 
-def _duration(seconds: int) -> str:
+def duration(seconds: int) -> str:
+    """A time to wait, in whole minutes, as people say it."""
     minutes = math.ceil(seconds / 60)
     return "a minute" if minutes == 1 else f"{minutes} minutes"

@@ -17,6 +17,13 @@ def send_reset_link(email: str, link: str) -> None:
     post_office.submit(_send, EmailMessage("Choose a new FinTrack password", body, to=[email]))
 
 
+def send_invitation(email: str, link: str, *, inviter: str, days: int) -> None:
+    """Mail the link by which somebody new chooses a password."""
+    context = {"email": email, "link": link, "inviter": inviter, "days": days}
+    body = render_to_string("accounts/invitation_mail.txt", context)
+    post_office.submit(_send, EmailMessage("Your FinTrack account", body, to=[email]))
+
+
 def _send(message: EmailMessage) -> None:
     try:
         message.send()

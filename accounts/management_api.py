@@ -39,6 +39,9 @@ class UserSerializer(CamelCaseSerializer):
     )
     memberships = MembershipSerializer(many=True)
     last_login = serializers.DateTimeField(allow_null=True)
+    second_factor_since = serializers.DateTimeField(
+        allow_null=True, help_text="When the second factor was switched on; null where it is off."
+    )
     version = serializers.IntegerField()
 
     def to_representation(self, user: User) -> dict[str, Any]:
@@ -53,6 +56,7 @@ class UserSerializer(CamelCaseSerializer):
                 "role": leading_role({role for _, role in held}),
                 "memberships": [{"company_id": company_id, "role": role} for company_id, role in held],
                 "last_login": user.last_login,
+                "second_factor_since": user.second_factor_since,
                 "version": user.version,
             }
         )

@@ -1,4 +1,4 @@
-"""Users who sign in by e-mail, their memberships (a role in a company), their sign-ins, and attempts that failed."""
+"""Users, their memberships (a role in a company), second factors and sign-ins, and attempts that failed."""
 
 import uuid
 from collections.abc import Sequence
@@ -47,6 +47,7 @@ class User(AbstractBaseUser, Recorded):
     full_name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField("active", default=True)
     is_superuser = models.BooleanField(default=False, help_text="Sees all companies and passes every role check.")
+    second_factor_since = models.DateTimeField(null=True, editable=False, help_text="When it was switched on.")
     objects: ClassVar[UserManager] = UserManager()
     history = RecordedHistory(excluded_fields=["password", "last_login"])
 
@@ -161,13 +162,39 @@ def people_of(company_ids: Sequence[int]) -> models.QuerySet[User]:
     return User.objects.filter(models.Exists(here), ~models.Exists(elsewhere))
 
 
+class SecondFactor(models.Model):
+    """The secret that a user shares with an authenticator app. That it is on stands on record with the user."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="second_factor")
+    secret = models.TextField(help_text="Encrypted.")
+    last_step = models.BigIntegerField(help_text="The time step of the last code that was used: later ones are good.")
+
+    def __str__(self) -> str:
+        return f"Second factor of {self.user}"
+
+
+class RecoveryCode(models.Model):
+    """A code that is good once in place of one from the app, kept as its digest."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
+    digest = models.CharField(max_length=64, help_text="SHA-256.")
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Recovery code of {self.user}"
+
+
 class SignIn(models.Model):
-    """One sign-in through the API: the family of its refresh tokens, of which only the newest is good, once."""
+    """One sign-in: through the API a family of refresh tokens, of which only the newest is good, once; or a session."""
 
     family = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
-    current_token_id = models.CharField(max_length=64)
+    current_token_id = models.CharField(max_length=64, blank=True)
+    session_key = models.CharField(max_length=40, blank=True, db_default="", help_text="Of a browser in the admin.")
+    address = models.CharField(max_length=45, blank=True, db_default="", help_text="Where it was last used from.")
+    user_agent = models.CharField(max_length=200, blank=True, db_default="")
     created_at = models.DateTimeField(db_default=DatabaseNow())
+    last_used_at = models.DateTimeField(db_default=DatabaseNow())
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
 

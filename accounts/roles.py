@@ -19,11 +19,15 @@ VIEW_DOCUMENTS = frozenset(
         "parties.view_customer",
         "invoices.view_invoice",
         "invoices.view_invoiceline",
+        "invoices.view_recurringinvoice",
+        "invoices.view_recurringinvoiceline",
         "payments.view_payment",
+        "portal.view_invoicelink",
         "notifications.view_message",
         "notifications.view_mailsettings",
         "notifications.view_mailtemplate",
         "notifications.view_preference",
+        "imports.view_importfile",
     }
 )
 KEEP_BOOKS = frozenset(
@@ -39,11 +43,21 @@ KEEP_BOOKS = frozenset(
         "invoices.add_invoiceline",
         "invoices.change_invoiceline",
         "invoices.delete_invoiceline",
+        "invoices.add_recurringinvoice",
+        "invoices.change_recurringinvoice",
+        "invoices.delete_recurringinvoice",
+        "invoices.add_recurringinvoiceline",
+        "invoices.change_recurringinvoiceline",
+        "invoices.delete_recurringinvoiceline",
         "payments.add_payment",
         "payments.refund_payment",
         "payments.reverse_payment",
+        "portal.add_invoicelink",
+        "portal.change_invoicelink",
         "notifications.send_message",
         "notifications.change_preference",
+        "imports.add_importfile",
+        "imports.change_importfile",
     }
 )
 READ_THE_RECORD = frozenset({"audit.view_change", "accounts.view_user", "accounts.view_membership"})

@@ -1,15 +1,18 @@
 """The verbs of users, roles, sign-ins and passwords.
 
 Errors: NotFound, EmailTaken, EmailInvalid, RoleUnknown, RoleMissing, LastAdmin, PasswordWeak, PasswordWrong,
-ResetLinkRefused, SignInRefused, RefreshRefused, TooManyAttempts, StaleVersion, TextInvalid.
+PasswordChosen, ResetLinkRefused, SignInRefused, CodeMissing, CodeWrong, SecondFactorMissing, SecondFactorOff,
+NotLockedOut, RefreshRefused, TooManyAttempts, StaleVersion, TextInvalid.
 """
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -20,12 +23,24 @@ from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from accounts.attempts import RESET_MAILS, RESET_REQUESTS, Counter, TooManyAttempts, counters_of
-from accounts.mail import send_reset_link
+from accounts.addresses import UNKNOWN, Origin
+from accounts.attempts import FAILED_SIGN_INS, RESET_MAILS, RESET_REQUESTS, Counter, TooManyAttempts, counters_of
+from accounts.mail import send_invitation, send_reset_link
 from accounts.models import AttemptLog, Membership, SignIn, User
 from accounts.roles import PERMISSIONS, Role
-from accounts.selectors import FAMILY_CLAIM, reset_token, user_of_reset_token
-from audit.actors import Actor, SystemActor
+from accounts.second_factor import services as second_factor
+from accounts.second_factor.services import CodeWrong, Proof
+from accounts.selectors import (
+    FAMILY_CLAIM,
+    INVITATION_DAYS,
+    invitation_token,
+    only_company_id,
+    reset_token,
+    user_of_reset_token,
+)
+from accounts.sign_in_events import record_failed_sign_in, record_lock_out, record_reset_request, record_sign_out
+from accounts.sign_ins.services import begin_sign_in, end_sign_ins
+from audit.actors import Actor
 from audit.models import Change
 from audit.services import recording, require_version, write_version
 from core.database import locked
@@ -33,9 +48,6 @@ from core.errors import DomainError
 from core.text import clean_text
 from parties.models import Company
 from parties.services import create_company
-
-SIGN_IN = SystemActor("system:sign-in")
-"""Who acts where nobody is known yet."""
 
 EXPIRED_ATTEMPTS_AT_ONCE = 100
 
@@ -94,6 +106,14 @@ class PasswordWrong(DomainError):
     default_detail = "This is not your current password."
 
 
+class PasswordChosen(DomainError):
+    """Somebody who has a password needs no invitation."""
+
+    code = "password_chosen"
+    title = "No invitation is needed"
+    default_detail = 'This user has a password, or is not active. "Forgotten your password?" sends a link.'
+
+
 class ResetLinkRefused(DomainError):
     """The link is forged, more than an hour old, or was used."""
 
@@ -109,6 +129,32 @@ class SignInRefused(DomainError):
     code = "sign_in_refused"
     title = "Not signed in"
     default_detail = "E-mail address or password is wrong."
+
+
+class CodeMissing(DomainError):
+    """The password is right, and the user has a second factor."""
+
+    status = 401
+    code = "otp_required"
+    title = "A code is needed"
+    default_detail = "Give the code that your authenticator app shows, or a recovery code, as otp."
+
+
+class SecondFactorMissing(DomainError):
+    """The password is right, but here everybody needs a second factor, and the user has none."""
+
+    status = 401
+    code = "otp_setup_required"
+    title = "Set up a second factor first"
+    default_detail = "Everybody needs a second factor here: sign in to the admin in a browser and set yours up first."
+
+
+class NotLockedOut(DomainError):
+    """There is no lock-out to lift."""
+
+    code = "not_locked_out"
+    title = "Not locked out"
+    default_detail = "This user is not locked out."
 
 
 class RefreshRefused(DomainError):
@@ -132,13 +178,14 @@ class TokenPair:
 
 
 def create_user(
-    *, actor: Actor, email: str, password: str, memberships: Mapping[Company, str], full_name: str = ""
+    *, actor: Actor, email: str, password: str | None, memberships: Mapping[Company, str], full_name: str = ""
 ) -> User:
-    """A new user with a role in each of the companies of `memberships`."""
+    """A new user with a role in each of the companies of `memberships`; without a password nobody signs in as them."""
     full_name = clean_text(full_name, max_length=200, field="full_name")
     email = email.strip().lower()
     require_email(email)
-    require_password(password, email=email)
+    if password is not None:
+        require_password(password, email=email)
     groups = {company: _group(role) for company, role in memberships.items()}
     company_id = next((company.pk for company in memberships), None)
     with transaction.atomic():
@@ -149,6 +196,33 @@ def create_user(
             for company, group in groups.items():
                 Membership.objects.create(user=user, company=company, group=group, change=change)
     return user
+
+
+def invite_user(
+    *,
+    actor: Actor,
+    email: str,
+    memberships: Mapping[Company, str],
+    link_of: Callable[[str], str],
+    full_name: str = "",
+) -> User:
+    """A new user, who gets a mail with a link (`link_of` makes it from a token) that leads to a password of theirs."""
+    with transaction.atomic():
+        user = create_user(actor=actor, email=email, password=None, memberships=memberships, full_name=full_name)
+        _mail_invitation(actor, user, link_of)
+    return user
+
+
+def invite_again(*, actor: Actor, user: User, link_of: Callable[[str], str], version: int | None = None) -> None:
+    """Mail another link to somebody who has no password yet. Raises PasswordChosen."""
+    with transaction.atomic():
+        row = locked(User.objects.all(), pk=user.pk)
+        require_version(row, version)
+        if row.has_usable_password() or not row.is_active:
+            raise PasswordChosen
+        with recording(actor=actor, action="user.invited", company_id=only_company_id(row)) as change:
+            write_version(row, change=change)
+        _mail_invitation(actor, row, link_of)
 
 
 def update_user(
@@ -180,7 +254,7 @@ def update_user(
             leaving = list(held) if deactivated else [company_id for company_id in changed if company_id in held]
             field = "is_active" if deactivated else "memberships"
             _require_other_admins(user, Company.objects.filter(pk__in=leaving), field=field)
-        company_id = changed[0] if len(changed) == 1 else _only_company_id(user)
+        company_id = changed[0] if len(changed) == 1 else only_company_id(user)
         with recording(actor=actor, action="user.updated", company_id=company_id) as change:
             for changed_id in changed:
                 if changed_id in after:
@@ -189,7 +263,7 @@ def update_user(
                     held[changed_id].delete()
             write_version(user, change=change, **values)
         if deactivated:
-            _end_sign_ins(user)
+            end_sign_ins(user)
     return user
 
 
@@ -243,7 +317,7 @@ def change_password(
 ) -> None:
     """Set a new password: a version of its own that names no value.
 
-    All sign-ins through the API end, but for the one of the family `kept_sign_in`.
+    All sign-ins end, but for `kept_sign_in`.
     """
     require_password(password, email=user.email)
     with transaction.atomic():
@@ -251,10 +325,10 @@ def change_password(
         require_version(user, version)
         user.set_password(password)
         with recording(
-            actor=actor, action="user.password_changed", company_id=_only_company_id(user), reason=reason
+            actor=actor, action="user.password_changed", company_id=only_company_id(user), reason=reason
         ) as change:
             write_version(user, change=change, password=user.password)
-        _end_sign_ins(user, but=kept_sign_in)
+        end_sign_ins(user, but=kept_sign_in)
 
 
 def change_own_password(
@@ -264,12 +338,7 @@ def change_own_password(
 
     Raises PasswordWrong, TooManyAttempts, PasswordWeak.
     """
-    counters = counters_of(user.email, address)
-    _require_room(counters)
-    if not user.check_password(current):
-        _record_failure(user, user.email, address)
-        raise PasswordWrong(field="current")
-    _require_room(counters)
+    _require_own_password(user, current, address, field="current")
     require_password(new, email=user.email, field="new")
     change_password(actor=user, user=user, password=new, kept_sign_in=kept_sign_in)
 
@@ -286,7 +355,7 @@ def request_password_reset(*, email: str, link_of: Callable[[str], str], address
     try:
         with transaction.atomic():
             _count_attempt(counters_of(email, address, on_account=RESET_MAILS, from_address=RESET_REQUESTS))
-            _note(user or SIGN_IN, "user.password_reset_requested", _attempt_text(email, address))
+            record_reset_request(user, email=email, address=address)
     except TooManyAttempts:
         return
     if user is not None:
@@ -310,6 +379,8 @@ def reset_password(*, token: str, password: str, field: str = "new") -> User:
 def prove_identity(*, email: str, password: str, address: str = "") -> User | None:
     """The active user with this e-mail address and password; None where there is none, which counts as a failure.
 
+    It is the first step: whoever has a second factor is not signed in by it (``prove_second_factor``).
+
     Raises TooManyAttempts where the account or the address has failed too often, whatever the password. The limit is
     asked again once the password was found right: of any number who try at the same moment, only as many as the limit
     allows learn whether they guessed right, because each failure is counted under a lock before it is answered.
@@ -322,31 +393,93 @@ def prove_identity(*, email: str, password: str, address: str = "") -> User | No
         User().set_password(password)  # takes as long as checking one
     elif user.check_password(password) and user.is_active:
         _require_room(counters)
-        _note(user, "user.signed_in", f"From {address}." if address else "")
         return user
     _record_failure(user, email, address)
     return None
 
 
-def sign_in(*, email: str, password: str, address: str = "") -> TokenPair:
-    """A new pair of tokens, the first of its family. Raises SignInRefused, TooManyAttempts."""
-    user = prove_identity(email=email, password=password, address=address)
+def prove_second_factor(*, user: User, code: str, address: str = "") -> Proof | None:
+    """What `code` proves, which uses it up; None where it is wrong, which counts as a failed sign-in.
+
+    The one place where a second factor succeeds or fails. Raises TooManyAttempts, as for a password: then a code that
+    is right is not used up.
+    """
+    counters = counters_of(user.email, address)
+    _require_room(counters)
+    with transaction.atomic():
+        proof = second_factor.use_code(user=user, code=code)
+        if proof is not None:
+            _require_room(counters)
+            return proof
+    _record_failure(user, user.email, address, detail="The second factor was wrong.")
+    return None
+
+
+def switch_off_second_factor(*, user: User, password: str, code: str, address: str = "") -> None:
+    """Switch off one's own second factor, which takes the password and a code.
+
+    Raises PasswordWrong, CodeWrong, TooManyAttempts, SecondFactorOff.
+    """
+    _require_own_password(user, password, address, field="password")
+    _require_code(user, code, address)
+    second_factor.switch_off(user=user)
+
+
+def replace_recovery_codes(*, user: User, code: str, address: str = "") -> list[str]:
+    """New recovery codes for somebody with a code of the app, or one of the old ones; shown this once.
+
+    Raises CodeWrong, TooManyAttempts, SecondFactorOff.
+    """
+    _require_code(user, code, address)
+    return second_factor.make_recovery_codes(user=user)
+
+
+def lift_lock_out(*, actor: Actor, user: User, reason: str = "", version: int | None = None) -> None:
+    """Forget the failed sign-ins on an account, which then count no more against their addresses either.
+
+    Raises NotLockedOut, StaleVersion.
+    """
+    with transaction.atomic():
+        row = locked(User.objects.all(), pk=user.pk)
+        require_version(row, version)
+        _forget_attempts(Counter(FAILED_SIGN_INS, f"account {row.email}"))
+        with recording(
+            actor=actor, action="user.lock_out_lifted", company_id=only_company_id(row), reason=reason
+        ) as change:
+            write_version(row, change=change)
+
+
+def sign_in(*, email: str, password: str, otp: str = "", origin: Origin = UNKNOWN) -> TokenPair:
+    """A new pair of tokens, the first of its family; `otp` is the code of somebody who has a second factor.
+
+    Raises SignInRefused, CodeMissing, CodeWrong, SecondFactorMissing, TooManyAttempts.
+    """
+    user = prove_identity(email=email, password=password, address=origin.address)
     if user is None:
         raise SignInRefused
-    sign_in = SignIn(user=user)
-    refresh = _refresh_token(sign_in)
-    sign_in.current_token_id = refresh["jti"]
-    sign_in.expires_at = _expiry(refresh)
+    proof = _require_second_factor(user, otp, origin.address)
+    family = uuid.uuid4()
+    refresh = _refresh_token(user, family)
     with transaction.atomic():
-        # A password that is changed at this moment ends this sign-in too: it waits for the row, or we find it changed.
-        unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
+        # A password or second factor that is changed at this moment ends this sign-in too: the change waits for the
+        # row, or we find it changed.
+        unchanged = User.objects.filter(
+            pk=user.pk, password=user.password, second_factor_since=user.second_factor_since, is_active=True
+        )
         if not unchanged.update(last_login=timezone.now()):
             raise SignInRefused
-        sign_in.save(force_insert=True)
+        begin_sign_in(
+            user=user,
+            origin=origin,
+            expires_at=_expiry(refresh),
+            detail=proof or "",
+            family=family,
+            current_token_id=refresh["jti"],
+        )
     return _pair(user, refresh)
 
 
-def refresh_sign_in(*, token: str) -> TokenPair:
+def refresh_sign_in(*, token: str, origin: Origin = UNKNOWN) -> TokenPair:
     """A new pair in place of `token`, which dies. A token that comes a second time kills its whole family.
 
     One conditional UPDATE decides who of several callers with the same token wins. Raises RefreshRefused.
@@ -355,9 +488,13 @@ def refresh_sign_in(*, token: str) -> TokenPair:
     sign_in = SignIn.objects.select_related("user").filter(family=old[FAMILY_CLAIM]).first()
     if sign_in is None or not sign_in.user.is_active:
         raise RefreshRefused
-    new = _refresh_token(sign_in)
+    new = _refresh_token(sign_in.user, sign_in.family)
     won = SignIn.objects.filter(family=sign_in.family, current_token_id=old["jti"], revoked_at=None).update(
-        current_token_id=new["jti"], expires_at=_expiry(new)
+        current_token_id=new["jti"],
+        expires_at=_expiry(new),
+        last_used_at=timezone.now(),
+        address=origin.address,
+        user_agent=origin.user_agent,
     )
     if not won:
         # Outside any transaction that the refusal would roll back: the family must stay dead.
@@ -366,10 +503,13 @@ def refresh_sign_in(*, token: str) -> TokenPair:
     return _pair(sign_in.user, new)
 
 
-def sign_out(*, token: str) -> None:
+def sign_out(*, token: str, address: str = "") -> None:
     """End the family of `token`. Raises RefreshRefused for a token that is none."""
-    family = _read_refresh(token)[FAMILY_CLAIM]
-    SignIn.objects.filter(family=family, revoked_at=None).update(revoked_at=timezone.now())
+    standing = SignIn.objects.filter(family=_read_refresh(token)[FAMILY_CLAIM], revoked_at=None)
+    with transaction.atomic():
+        sign_in = standing.select_related("user").first()
+        if sign_in is not None and standing.update(revoked_at=timezone.now()):
+            record_sign_out(sign_in.user, address=address)
 
 
 def synchronize_role_groups(*, using: str = "default") -> None:
@@ -415,10 +555,10 @@ def _require_other_admins(user: User, companies: QuerySet[Company], *, field: st
             )
 
 
-def _only_company_id(user: User) -> int | None:
-    """The company of a user who belongs to one; None where there are several, or none."""
-    ids = list(user.memberships.values_list("company_id", flat=True)[:2])
-    return ids[0] if len(ids) == 1 else None
+def _mail_invitation(actor: Actor, user: User, link_of: Callable[[str], str]) -> None:
+    link = link_of(invitation_token(user))
+    send = partial(send_invitation, user.email, link, inviter=actor.actor_name, days=INVITATION_DAYS)
+    transaction.on_commit(send)
 
 
 def _group(role: str) -> Group:
@@ -440,42 +580,45 @@ def _raise_version(user: User, change: Change) -> None:
         write_version(user, change=change)
 
 
-def _end_sign_ins(user: User, *, but: str | None = None) -> None:
-    standing = user.sign_ins.filter(revoked_at=None)
-    if but is not None:
-        standing = standing.exclude(family=but)
-    standing.update(revoked_at=timezone.now())
+def _require_own_password(user: User, password: str, address: str, *, field: str) -> None:
+    """Raise PasswordWrong, which counts as a failed sign-in, or TooManyAttempts."""
+    counters = counters_of(user.email, address)
+    _require_room(counters)
+    if not user.check_password(password):
+        _record_failure(user, user.email, address)
+        raise PasswordWrong(field=field)
+    _require_room(counters)
 
 
-def _record_failure(user: User | None, email: str, address: str) -> None:
+def _require_code(user: User, code: str, address: str) -> Proof:
+    proof = prove_second_factor(user=user, code=code, address=address)
+    if proof is None:
+        raise CodeWrong(field="code")
+    return proof
+
+
+def _require_second_factor(user: User, otp: str, address: str) -> Proof | None:
+    """What a program proves beside the password; None where nothing is asked for."""
+    if user.second_factor_since is None:
+        if settings.TWO_FACTOR_REQUIRED:
+            raise SecondFactorMissing
+        return None
+    if not otp:
+        raise CodeMissing(field="otp")
+    proof = prove_second_factor(user=user, code=otp, address=address)
+    if proof is None:
+        raise CodeWrong(field="otp")
+    return proof
+
+
+def _record_failure(user: User | None, email: str, address: str, *, detail: str = "") -> None:
     """Count a failed attempt and put it on record, before anybody is told. Raises TooManyAttempts."""
-    actor = user or SIGN_IN
     _forget_expired_attempts()
     with transaction.atomic():
         filled = _count_attempt(counters_of(email, address))
-        _note(actor, "user.sign_in_failed", _attempt_text(email, address))
+        record_failed_sign_in(user, email=email, address=address, detail=detail)
         for counter in filled:
-            minutes = counter.limit.window_seconds // 60
-            _note(
-                actor,
-                "user.locked_out",
-                f"{counter.limit.attempts} {counter.limit.name} in {minutes} minutes: {_printable(counter.subject)}.",
-            )
-
-
-def _note(actor: Actor, action: str, reason: str) -> None:
-    """A journal entry about something that changes no row."""
-    company_id = _only_company_id(actor) if isinstance(actor, User) else None
-    with recording(actor=actor, action=action, company_id=company_id, reason=reason):
-        pass
-
-
-def _attempt_text(email: str, address: str) -> str:
-    return f"As {_printable(email)} from {address}." if address else f"As {_printable(email)}."
-
-
-def _printable(text: str) -> str:
-    return "".join(character for character in text if character.isprintable())[:254]
+            record_lock_out(user, counter=counter)
 
 
 def _require_room(counters: Sequence[Counter]) -> dict[Counter, list[float]]:
@@ -512,6 +655,28 @@ def _count_attempt(counters: Sequence[Counter]) -> list[Counter]:
     return [counter for counter, moments in counted.items() if len(moments) >= counter.limit.attempts]
 
 
+def _forget_attempts(counter: Counter) -> None:
+    """Forget what counts against `counter`, everywhere: an attempt is noted with the same moment wherever it counts."""
+    log = AttemptLog.objects.filter(key=counter.key).first()
+    moments = set(log.moments) if log else set()
+    if not log or not counter.wait_seconds(log.moments, timezone.now().timestamp()):
+        raise NotLockedOut
+    current = AttemptLog.objects.filter(expires_at__gte=timezone.now())
+    keys = [key for key, noted in current.values_list("key", "moments") if moments.intersection(noted)]
+    for touched in AttemptLog.objects.select_for_update().filter(key__in=keys).order_by("key"):
+        left = [moment for moment in touched.moments if moment not in moments]
+        AttemptLog.objects.filter(key=touched.key).update(moments=left)
+
+
+def count_attempt(counters: Sequence[Counter]) -> None:
+    """Count one attempt at something that is limited but needs no sign-in. Raises TooManyAttempts."""
+    if not counters:
+        return
+    _forget_expired_attempts()
+    with transaction.atomic():
+        _count_attempt(counters)
+
+
 def _forget_expired_attempts() -> None:
     """Delete rows that say nothing any more; in a transaction of its own, locked in the order that everybody keeps."""
     expired = AttemptLog.objects.select_for_update().filter(expires_at__lt=timezone.now()).order_by("key")
@@ -521,9 +686,9 @@ def _forget_expired_attempts() -> None:
             AttemptLog.objects.filter(key__in=keys).delete()
 
 
-def _refresh_token(sign_in: SignIn) -> RefreshToken:
-    token = RefreshToken.for_user(sign_in.user)
-    token[FAMILY_CLAIM] = str(sign_in.family)
+def _refresh_token(user: User, family: uuid.UUID) -> RefreshToken:
+    token = RefreshToken.for_user(user)
+    token[FAMILY_CLAIM] = str(family)
     return token
 
 

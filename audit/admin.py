@@ -1,23 +1,30 @@
 """Reading the record in the admin: the history of each object, what a rival changed, and the journal itself."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import AdminForm
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
 
+from audit.browser import ChangeBrowser
+from audit.conflicts import Difference, differences_of
+from audit.groups import command_groups
+from audit.list_exports import ExportedList
 from audit.models import Change, Recorded, history_model, recorded_models
-from audit.selectors import TimelineEntry, newest_first, timeline
+from audit.places import address_of, places_of
+from audit.selectors import History, TimelineEntry, known_commands, newest_first, timeline, timeline_page
 from core.admin import (
     CommandAdmin,
     MomentFilter,
-    ScopedAdmin,
     VerbForm,
     conflict_text,
     moment_text,
@@ -25,73 +32,49 @@ from core.admin import (
     require_page,
 )
 from core.errors import DomainError, StaleVersion
+from core.exports import Columns
 
-NOTHING = "—"
-
-
-@dataclass(frozen=True)
-class ObjectChange:
-    """What one command did to one object, as people read it: (field, old, new) of only what differs."""
-
-    entry: TimelineEntry
-    values: tuple[tuple[str, str, str], ...]
+RECORD_STYLES = {"all": ("audit/record.css",)}
+HISTORY_ROWS = 100
+ENTRY_ID = re.compile("[0-9]{1,18}")
 
 
-@dataclass(frozen=True)
-class CommandGroup:
-    """One command: who, when and why, and all that it did."""
-
-    entry: TimelineEntry
-    changes: tuple[ObjectChange, ...]
-
-
-def command_groups(entries: Iterable[TimelineEntry]) -> list[CommandGroup]:
-    """Timeline entries, newest first, put together by command."""
-    groups = []
-    for _, together in groupby(entries, key=lambda entry: entry.entry_id):
-        changes = tuple(ObjectChange(entry, _differences(entry)) for entry in together)
-        groups.append(CommandGroup(changes[0].entry, changes))
-    return groups
-
-
-def _differences(entry: TimelineEntry) -> tuple[tuple[str, str, str], ...]:
-    names = dict.fromkeys((*entry.old_values, *entry.new_values))
-    rows = ((name, _shown(entry.old_values.get(name)), _shown(entry.new_values.get(name))) for name in names)
-    return tuple(row for row in rows if row[1] != row[2])
-
-
-def _shown(value: Any) -> str:
-    if value is None or value == "":
-        return NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {part}" for name, part in value.items() if part)
-    return str(value)
-
-
-class RecordedAdmin(CommandAdmin):
+class RecordedAdmin(ExportedList, CommandAdmin):
     """Pages of recorded objects: the History button shows the timeline, and a stale form what a rival changed."""
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = RECORD_STYLES
 
     change_form_template = "audit/admin/change_form.html"
     object_history_template = "audit/admin/history.html"
     command_pages: ClassVar[tuple[type["CommandPage"], ...]] = ()
 
+    def histories(self, obj: Any) -> list[History]:
+        """The history rows that tell what happened to the object. A leaf adds those of what belongs to it."""
+        return [(type(obj), type(obj).history.filter(id=obj.pk))]
+
     def timeline(self, obj: Any) -> list[TimelineEntry]:
-        """What happened to the object, newest first. A leaf adds what belongs to it."""
-        return timeline(type(obj), type(obj).history.filter(id=obj.pk))
+        """What happened to the object, newest first."""
+        return newest_first([entry for model, rows in self.histories(obj) for entry in timeline(model, rows)])
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The object's timeline."""
+        """The object's timeline, page by page: ?before= names the journal entry behind which a page starts."""
         obj = self.existing(request, object_id)
         require_page(self.has_view_permission(request, obj))
+        before = request.GET.get("before", "")
+        first = int(before) if ENTRY_ID.fullmatch(before) else None
+        page = timeline_page(self.histories(obj), before=first, size=HISTORY_ROWS)
         context = self.page_context(
             request,
             title=f"History of {obj}",
             object=obj,
-            groups=command_groups(self.timeline(obj)),
+            groups=command_groups(page.entries, places_of(page.entries, self.admin_site)),
+            older=page.entries[-1].entry_id if page.has_older else None,
+            is_first_page=first is None,
+            is_own_history=True,
+            past_address=address_of(type(obj), "past", obj.pk),
             **(extra_context or {}),
         )
         return TemplateResponse(request, self.object_history_template, context)
@@ -124,7 +107,15 @@ class RecordedAdmin(CommandAdmin):
         obj = options.get("obj")
         if obj is not None:
             context.update(conflict_context(request, obj, self.timeline), buttons=self.buttons(request, obj))
+            if "conflict" in context:
+                context["differences"] = list(self.differences(context))
         return super().render_change_form(request, context, *args, **options)
+
+    def differences(self, context: dict[str, Any]) -> Iterator[Difference]:
+        """What was typed where it is not what is stored now. Lines know their own."""
+        yield from differences_of(context["adminform"].form)
+        for inline in context["inline_admin_formsets"]:
+            yield from inline.formset.differences()
 
 
 class CommandPage:
@@ -136,6 +127,10 @@ class CommandPage:
     name: ClassVar[str]
     """The last part of the address."""
     button: ClassVar[str]
+    submit: ClassVar[str] = ""
+    """What the form's own button says, where that is not what leads to it."""
+    consequence: ClassVar[str] = ""
+    """What comes of it, in a sentence above the form."""
     permission: ClassVar[str]
     form_class: ClassVar[type[VerbForm]] = VerbForm
     template: ClassVar[str] = "audit/admin/command_page.html"
@@ -166,6 +161,11 @@ class CommandPage:
     def subject(self) -> Any:
         """The object whose version the page carries."""
         return self.obj
+
+    @property
+    def opts(self) -> Any:
+        """The model whose list the page is below."""
+        return self.subject._meta
 
     @property
     def title(self) -> str:
@@ -261,12 +261,13 @@ class CommandPage:
         context = self.model_admin.page_context(
             self.request,
             title=self.title,
+            object=self.obj,
             page=self,
             subject=self.subject,
             adminform=AdminForm(form, fieldsets, {}, model_admin=self.model_admin),
             **conflict_context(self.request, self.subject, self.timeline),
             **self.context(),
-            opts=self.subject._meta,
+            opts=self.opts,
             media=self.model_admin.media + form.media,
         )
         return TemplateResponse(self.request, self.template, context)
@@ -284,13 +285,40 @@ def conflict_context(request: HttpRequest, subject: Any, read_timeline: Any) -> 
     return {"conflict": refusal, "conflict_text": conflict_text(refusal), "news": command_groups(entries)}
 
 
-class ChangeAdmin(ScopedAdmin):
+class CommandFilter(admin.SimpleListFilter):
+    """The journal by command. Which commands there are is looked up without reading the whole journal."""
+
+    title = "command"
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The commands that the journal knows."""
+        return [(command, command) for command in known_commands()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Change]) -> QuerySet[Change]:
+        """The entries with the chosen command."""
+        return queryset if self.value() is None else queryset.filter(action=self.value())
+
+
+class ChangeAdmin(ExportedList):
     """The journal, to be read: every command, by whom, when and why, and what it changed."""
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = RECORD_STYLES
 
     list_display: ClassVar[Sequence[str]] = ("at_utc", "action", "actor", "company_id", "reason", "request_id")
     list_display_links = ("at_utc", "action")
-    list_filter: ClassVar[Sequence[Any]] = (("at", MomentFilter), "action")
+    list_filter: ClassVar[Sequence[Any]] = (("at", MomentFilter), CommandFilter)
     search_fields = ("action", "actor", "reason", "request_id")
+    export_columns: Columns = (
+        ("entry", "pk"),
+        ("at", "at"),
+        ("command", "action"),
+        ("actor", "actor"),
+        ("company_id", "company_id"),
+        ("reason", "reason"),
+        ("request_id", "request_id"),
+    )
     change_form_template = "audit/admin/journal_entry.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
@@ -316,6 +344,34 @@ class ChangeAdmin(ScopedAdmin):
         """Never: the journal is not shortened."""
         return False
 
+    def companies(self, request: HttpRequest) -> dict[int, str]:
+        """The companies whose record the reader may read: id -> name. A leaf that knows their names gives those."""
+        return {company: str(company) for company in companies_with_record(request.user)}
+
+    def zone(self, request: HttpRequest, company_id: int | None) -> ZoneInfo:
+        """The time zone in which the reader names days. A leaf that knows companies gives theirs."""
+        return ZoneInfo("UTC")
+
+    def get_urls(self) -> list[Any]:
+        """The admin's own addresses, and those of the change browser."""
+        pages = [
+            path("changes/", self.admin_site.admin_view(self.changes_view), name="audit_changes"),
+            path("changes/<str:file_format>/", self.admin_site.admin_view(self.file_view), name="audit_changes_file"),
+        ]
+        return [*pages, *super().get_urls()]
+
+    @method_decorator(require_safe)
+    def changes_view(self, request: HttpRequest) -> HttpResponse:
+        """The change browser."""
+        require_page(self.has_view_permission(request))
+        return ChangeBrowser(self, request).respond()
+
+    @method_decorator(require_safe)
+    def file_view(self, request: HttpRequest, file_format: str) -> HttpResponseBase:
+        """What the change browser shows, all of it, as a file."""
+        require_page(self.has_view_permission(request))
+        return ChangeBrowser(self, request).file(file_format)
+
     @admin.display(description="when (UTC)", ordering="id")
     def at_utc(self, change: Change) -> str:
         """When the command was given."""
@@ -328,9 +384,8 @@ class ChangeAdmin(ScopedAdmin):
         require_page(self.has_view_permission(request))
         change = self.existing(request, object_id)
         entries = [entry for model in recorded_models() for entry in self.entries_under(request, change, model)]
-        context = self.page_context(
-            request, title=str(change), object=change, groups=command_groups(newest_first(entries))
-        )
+        groups = command_groups(newest_first(entries), places_of(entries, self.admin_site))
+        context = self.page_context(request, title=str(change), object=change, groups=groups, is_one_command=True)
         return TemplateResponse(request, self.change_form_template, context)
 
     def history_view(
@@ -352,7 +407,3 @@ class ChangeAdmin(ScopedAdmin):
 def companies_with_record(user: Any) -> list[int]:
     """The companies whose record the user may read."""
     return [company for company in user.company_ids if user.may("audit.view_change", company)]
-
-
-# Django's own list of recent actions reads its own log, which is off.
-admin.site.index_template = "audit/admin/index.html"

@@ -1,12 +1,13 @@
 """The record over REST: the shape of an entry, and the feed."""
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -14,11 +15,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from audit.cursors import cursor_of, position_of
+from audit.exports import changes_table, exported_entries, json_lines, record_export
 from audit.feed import EVENT, FeedFilter, Page, Position, feed_page
 from audit.models import recorded_models
 from audit.selectors import ACTIONS
+from core.api.downloads import FEED_FORMATS, json_lines_reply, table_reply
 from core.api.fields import MomentField, TextField
 from core.api.pagination import CURSOR_HINT, PAGE_SIZE_HELP, read_page_size
+from core.api.renderers import CSV_TYPE, FEED_RENDERERS, JSON_LINES_TYPE, JSON_TYPE
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from core.errors import NotFound
@@ -56,6 +61,13 @@ class FeedFilterSerializer(CamelCaseSerializer):
     command = TextField(max_length=60, required=False, help_text="For example invoice.issued.")
     company_id = serializers.IntegerField(required=False)
     request_id = TextField(max_length=64, required=False)
+    format = serializers.ChoiceField(
+        [(name, name) for name in FEED_FORMATS],
+        required=False,
+        help_text="csv (a row for each field that differs) and jsonl (an entry a line) are files with everything that "
+        "fits, not a page of it; each is a journal entry of its own. By default what Accept asks for, or else json.",
+        error_messages={"invalid_choice": f"The feed comes as {', '.join(FEED_FORMATS)}."},
+    )
 
     def get_fields(self) -> dict[str, Any]:
         """The fields; ``from`` cannot be declared as a name in Python."""
@@ -85,6 +97,7 @@ class FeedPageSerializer(CamelCaseSerializer):
 class AuditViewSet(ScopedViewSet):
     """Who changed what, when, from what to what."""
 
+    renderer_classes = FEED_RENDERERS
     required_permissions = {"list": "audit.view_change"}
     filter_serializers = {"list": FeedFilterSerializer}
     serializer_class = FeedPageSerializer
@@ -94,19 +107,28 @@ class AuditViewSet(ScopedViewSet):
         operation_id="listAuditEntries",
         tags=["audit"],
         parameters=[FeedFilterSerializer, *PAGE_PARAMETERS],
-        responses=FeedPageSerializer,
+        responses={
+            (200, JSON_TYPE): FeedPageSerializer,
+            (200, CSV_TYPE): OpenApiTypes.STR,
+            (200, JSON_LINES_TYPE): OpenApiTypes.STR,
+        },
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> HttpResponseBase:
         """Every version of everything in your companies, newest first, and events such as sign-ins."""
         self.require()
-        wanted = self.filters()
+        asked = self.filters()
+        file_format = asked.pop("format", None) or self.request.accepted_renderer.format
+        wanted = FeedFilter(**_moments(asked))
+        company_ids = self._company_ids(wanted.company_id)
+        if file_format != "json":
+            return feed_file(self.caller, wanted, company_ids, file_format)
         page = feed_page(
-            FeedFilter(**_moments(wanted)),
-            company_ids=self._company_ids(wanted.get("company_id")),
+            wanted,
+            company_ids=company_ids,
             position=_read_position(request.query_params.get("cursor")),
             size=read_page_size(request.query_params.get("pageSize")),
         )
-        return Response(FeedPageSerializer.represent(_links(request, page)))
+        return Response(FeedPageSerializer.represent(_links(request, page)), content_type=JSON_TYPE)
 
     def _company_ids(self, named: int | None) -> Sequence[int] | None:
         """The companies whose record the caller may read; None stands for all."""
@@ -116,6 +138,23 @@ class AuditViewSet(ScopedViewSet):
         if named is not None and named not in self.caller.company_ids:
             raise NotFound
         return company_ids
+
+
+def feed_file(
+    caller: Any, wanted: FeedFilter, company_ids: Sequence[int] | None, file_format: str
+) -> StreamingHttpResponse:
+    """All that fits as a file, "csv", "xlsx" or "jsonl", for a reader of the companies (None: of all). It is on record.
+
+    Raises SheetFull.
+    """
+    company_id = wanted.company_id
+    if company_id is None and company_ids is not None and len(company_ids) == 1:
+        [company_id] = company_ids
+    record_export(actor=caller, what="Changes", file_format=file_format, company_id=company_id, wanted=asdict(wanted))
+    entries = exported_entries(wanted, company_ids)
+    if file_format != "jsonl":
+        return table_reply(changes_table(entries), file_format, stem="changes")
+    return json_lines_reply(json_lines(map(TimelineEntrySerializer.represent, entries)), stem="changes")
 
 
 def _moments(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -138,22 +177,14 @@ def _links(request: Request, page: Page) -> dict[str, Any]:
 
 
 def _url(request: Request, position: Position, *, back: bool) -> str:
-    payload = json.dumps([position.entry_id, position.stream, position.object_id, back])
-    cursor = base64.urlsafe_b64encode(payload.encode()).decode()
-    return replace_query_param(request.build_absolute_uri(), "cursor", cursor)
+    return replace_query_param(request.build_absolute_uri(), "cursor", cursor_of(position, back=back))
 
 
 def _read_position(text: str | None) -> Position | None:
-    if not text:
-        return None
     try:
-        *numbers, back = json.loads(base64.urlsafe_b64decode(text.encode()))
-    except (ValueError, TypeError, RecursionError, binascii.Error):
+        return position_of(text) if text else None
+    except ValueError:
         raise _bad_cursor() from None
-    if len(numbers) != 3 or any(type(number) is not int or not 0 <= number < 2**63 for number in numbers):
-        raise _bad_cursor()
-    entry_id, stream, object_id = numbers
-    return Position(entry_id, stream, object_id, back=bool(back))
 
 
 def _bad_cursor() -> ValidationError:

@@ -12,8 +12,9 @@ from itertools import chain
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Count, Exists, F, Max, Min, OuterRef
 
-from audit.models import Change, Recorded, history_model, recorded_models
+from audit.models import Change, Recorded, SequencedEntry, UnsequencedEntry, history_model, recorded_models
 from audit.seals import seal_expression
 from audit.triggers import trigger_differences
 
@@ -69,6 +70,11 @@ def name_documents(model: type[Recorded], lookup: str) -> None:
     _document_lookups[model] = lookup
 
 
+def document_lookup(model: type[Recorded]) -> str | None:
+    """Where the document number of a row of `model` stands, as `name_documents` was told; None: it has none."""
+    return _document_lookups.get(model)
+
+
 def checks() -> list[Check]:
     """All checks: those of the record first, then those that the rooms registered."""
     return [
@@ -77,6 +83,7 @@ def checks() -> list[Check]:
         rows_equal_their_newest_version,
         no_row_is_missing,
         seals_hold,
+        events_are_complete,
         *_registered_checks,
     ]
 
@@ -260,3 +267,20 @@ def _document_number(model: type[Recorded], row_id: int) -> str:
     live = model._default_manager.filter(pk=row_id).values_list(lookup, flat=True)
     past = history_model(model).objects.filter(id=row_id).order_by("-version").values_list(lookup, flat=True)
     return live.first() or past.first() or ""
+
+
+def events_are_complete() -> Iterator[Fault]:
+    """Each entry of a company has one place among its events, or waits for it; the places run from 1 without a gap."""
+    places = SequencedEntry.objects.order_by().filter(change=OuterRef("pk"), company_id=OuterRef("company_id"))
+    waiting = UnsequencedEntry.objects.order_by().filter(change=OuterRef("pk"), company_id=OuterRef("company_id"))
+    entries = Change.objects.filter(company_id__isnull=False).annotate(
+        is_placed=Exists(places), is_waiting=Exists(waiting)
+    )
+    for entry in entries.filter(is_placed=F("is_waiting")).order_by("id").iterator(chunk_size=ROWS_AT_A_TIME):
+        message = "has its place among the events and waits for one" if entry.is_placed else "is missing in the events"
+        yield Fault("Change", entry.pk, "", message)
+    of_companies = SequencedEntry.objects.order_by("company_id").values("company_id")
+    for row in of_companies.annotate(first=Min("sequence"), last=Max("sequence"), count=Count("sequence")):
+        if (row["first"], row["last"]) != (1, row["count"]):
+            message = f"{row['count']} events of company {row['company_id']} run from {row['first']} to {row['last']}"
+            yield Fault("SequencedEntry", None, "", message)

@@ -39,7 +39,8 @@ class Change(models.Model):
         # What the feed is asked for, each from the newest entry on.
         indexes = [
             models.Index(fields=("company_id", "id"), name="change_company"),
-            models.Index(fields=("action", "id"), name="change_action"),
+            # With what decides who may see an entry: a command is looked for without a look at the entries.
+            models.Index(fields=("action", "id"), include=("company_id",), name="change_command"),
             models.Index(Upper("actor"), "id", name="change_actor"),
             models.Index(fields=("request_id", "id"), condition=~models.Q(request_id=""), name="change_request"),
             models.Index(fields=("-at", "-id"), name="change_at"),
@@ -57,6 +58,38 @@ class Change(models.Model):
         return f"{self.action} by {self.actor}"
 
 
+class UnsequencedEntry(models.Model):
+    """An entry of a company that has no place in its events yet. A trigger of the journal writes it, unasked."""
+
+    change = models.OneToOneField(
+        Change, on_delete=models.PROTECT, primary_key=True, related_name="+", db_constraint=False
+    )
+    company_id = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=("company_id", "change"), name="unsequenced_company")]
+
+    def __str__(self) -> str:
+        return f"Entry {self.pk}, not sequenced"
+
+
+class SequencedEntry(models.Model):
+    """The place of an entry among the events of its company: 1, 2, 3… without a gap, given once and for ever."""
+
+    company_id = models.BigIntegerField()
+    sequence = models.BigIntegerField()
+    change = models.OneToOneField(Change, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+
+    class Meta:
+        verbose_name = "event"
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=("company_id", "sequence"), name="event_sequence")]
+
+    def __str__(self) -> str:
+        return f"Event {self.sequence} of company {self.company_id}"
+
+
 class VersionQuerySet(HistoricalQuerySet):
     """History rows, where "latest" means the highest version: times can be equal, versions cannot."""
 
@@ -72,10 +105,18 @@ class RecordedHistory(HistoricalRecords):
 
     Of simple-history's own columns only the id, the date (a copy of the entry's time) and the type remain: who and why
     are read from the journal entry. Columns are indexed where a timeline needs it (`indexed_fields`) and nowhere else.
+    Indexes are named after the model, or after `short_name`: a name of theirs has at most 30 characters.
     """
 
-    def __init__(self, *, indexed_fields: Iterable[str] = (), excluded_fields: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        indexed_fields: Iterable[str] = (),
+        excluded_fields: Iterable[str] = (),
+        short_name: str | None = None,
+    ) -> None:
         self.indexed_fields = frozenset(indexed_fields)
+        self.short_name = short_name
         super().__init__(
             excluded_fields=list(excluded_fields),
             history_id_field=models.BigAutoField(),
@@ -100,7 +141,7 @@ class RecordedHistory(HistoricalRecords):
 
     def get_meta_options(self, model: type[models.Model]) -> dict[str, Any]:
         """One row a version, and one row an entry, of each object."""
-        name = model._meta.model_name
+        name = self.short_name or model._meta.model_name
         return {
             **super().get_meta_options(model),
             "ordering": ("-history_id",),

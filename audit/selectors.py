@@ -1,13 +1,15 @@
 """Reading the record: the timeline of an object, and what differs between two of its versions."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Q, QuerySet
 
 from audit.models import Change, Recorded, history_model
 from core.errors import StaleVersion
@@ -16,6 +18,16 @@ from core.money import money_text, plain_text
 from core.text import camel_case
 
 UNREPORTED_FIELDS = frozenset({"id", "version", "change"})
+History = tuple[type[Recorded], QuerySet[Any]]
+"""A recorded model, and rows of its history."""
+KNOWN_COMMANDS = """
+WITH RECURSIVE known (action) AS (
+    SELECT min(action) FROM audit_change
+    UNION ALL
+    SELECT (SELECT min(action) FROM audit_change WHERE action > known.action) FROM known WHERE known.action IS NOT NULL
+)
+SELECT action FROM known WHERE action IS NOT NULL
+"""
 ACTIONS = {"+": "Created", "~": "Updated", "-": "Deleted"}
 
 
@@ -38,6 +50,14 @@ class TimelineEntry:
     performed_at: datetime
     request_id: str
     reason: str
+
+
+@dataclass(frozen=True)
+class TimelinePage:
+    """Whole commands of a timeline, newest first, and whether there are older ones."""
+
+    entries: list[TimelineEntry]
+    has_older: bool
 
 
 def public_values(model: type[Recorded], row: Any) -> dict[str, Any]:
@@ -94,6 +114,32 @@ def timeline(model: type[Recorded], history: QuerySet[Any]) -> list[TimelineEntr
     return newest_first(_entries(model, rows))
 
 
+def timeline_page(histories: Iterable[History], *, before: int | None, size: int) -> TimelinePage:
+    """The commands of a timeline older than the journal entry `before` (None: from the newest on).
+
+    About `size` rows, or all of one command that has more.
+    """
+    streams = [
+        (model, (rows if before is None else rows.filter(change_id__lt=before)).order_by("-change_id"))
+        for model, rows in histories
+    ]
+    newest = sorted((pk for _, rows in streams for pk in rows.values_list("change_id", flat=True)[:size]), reverse=True)
+    oldest = newest[min(size, len(newest)) - 1] if newest else 0
+    entries = []
+    for model, rows in streams:
+        page = list(rows.filter(change_id__gte=oldest).select_related("change"))
+        known = {(row.id, row.version): row for row in previous_versions(model, page)}
+        entries += [entry_of(model, row, known.get((row.id, row.version - 1))) for row in page]
+    has_older = any(rows.filter(change_id__lt=oldest).exists() for _, rows in streams)
+    return TimelinePage(newest_first(entries), has_older)
+
+
+def previous_versions(model: type[Recorded], rows: Sequence[Any]) -> Iterable[Any]:
+    """The history row before each of `rows`, where there is one. One statement."""
+    wanted = [Q(id=row.id, version=row.version - 1) for row in rows if row.version > 1]
+    return history_model(model).objects.filter(reduce(or_, wanted)) if wanted else []
+
+
 def newest_first(entries: Iterable[TimelineEntry]) -> list[TimelineEntry]:
     """The entries of one or several timelines in one order: by journal entry, the newest first."""
     return sorted(entries, key=lambda entry: (-entry.entry_id, entry.entity_type, entry.entity_id or 0))
@@ -126,6 +172,13 @@ def entry_of(model: type[Recorded], row: Any, before: Any | None) -> TimelineEnt
         request_id=change.request_id,
         reason=change.reason,
     )
+
+
+def known_commands() -> list[str]:
+    """Every command that the journal knows, in the order of the alphabet: one look into the index for each of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN_COMMANDS)
+        return [command for (command,) in cursor.fetchall()]
 
 
 def stale_version(row: Recorded, version: int) -> StaleVersion:

@@ -18,6 +18,7 @@ LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 ID = re.compile(rb'"id": ?([0-9]+)')
 CLOSES = re.compile(rb"connection: *close", re.IGNORECASE)
 READ_BYTES = 1 << 18
+MOST_CLOSED = 3
 
 
 def written(call: dict[str, Any], headers: dict[str, str]) -> bytes:
@@ -40,8 +41,9 @@ class Connection:
         self.status = f"HTTP/1.1 {expected} ".encode()
         self.waiting = waiting
         self.selector = selector
-        self.received = b""
+        self.received = self.request = b""
         self.started = 0.0
+        self.closed_by_server = 0
         self.connect()
 
     def connect(self) -> None:
@@ -54,16 +56,27 @@ class Connection:
         """Send the next request; whether there was one."""
         if not self.waiting:
             return False
-        request = self.waiting.popleft()
+        self.request = self.waiting.popleft()
         self.started = time.perf_counter()
         if self.socket.fileno() < 0:
             self.connect()
-        self.socket.sendall(request)
+        self.socket.sendall(self.request)
         return True
+
+    def send_again(self) -> None:
+        """Repeat what met a connection that the server was just closing, idle as it was: each command has a key."""
+        self.closed_by_server += 1
+        self.selector.unregister(self.socket)
+        self.socket.close()
+        self.connect()
+        self.socket.sendall(self.request)
 
     def receive(self) -> bytes | None:
         """The body of the reply, once it is complete. A server that keeps no connection closes this one."""
         data = self.socket.recv(READ_BYTES)
+        if not data and not self.received and self.closed_by_server < MOST_CLOSED:
+            self.send_again()
+            return None
         self.received += data
         head, separator, body = self.received.partition(b"\r\n\r\n")
         length = LENGTH.search(head)

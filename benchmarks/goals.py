@@ -29,6 +29,8 @@ QUICK = {
     "hot_invoice.py": ["--rounds", "2", "--count", "200"],
     "growth.py": ["--rounds", "80"],
     "lists.py": ["--rounds", "2"],
+    "admin_pages.py": ["--rounds", "4"],
+    "recurring.py": ["--templates", "1000", "--single", "50"],
 }
 """Arguments of the short run; the full one takes each script's own defaults."""
 LIST_GOALS = {
@@ -37,6 +39,8 @@ LIST_GOALS = {
     "of one invoice": ("search: times of one invoice by its id", 2),
     "growth of feed": ("audit feed, any filter: growth", 1.5),
     "of SELECT 1": ("report: times of SELECT 1", 50),
+    "dashboard of SELECT 1": ("dashboard: times of SELECT 1", 20),
+    "growth of dashboard": ("dashboard: growth", 1.5),
 }
 """The kind of ratio that lists.py prints -> words, and what is to be reached."""
 PDF_MS, BULK_RATE = 10, 20
@@ -74,6 +78,11 @@ def bulk_goals(output: str) -> list[Goal]:
     return [at_least("bulk: rate of single commands", BULK_RATE, json.loads(output.splitlines()[-1])["ratio"])]
 
 
+def recurring_goals(output: str) -> list[Goal]:
+    """What recurring.py measured."""
+    return [at_least("recurring run: rate of single commands", BULK_RATE, json.loads(output.splitlines()[-1])["ratio"])]
+
+
 def pdf_goals(output: str) -> list[Goal]:
     """What pdf_speed.py measured."""
     return [at_most("PDF of one page: CPU", PDF_MS, json.loads(output)["lines_5_cpu_ms"], " ms")]
@@ -89,12 +98,17 @@ def measure(small: str, large: str, *, short: bool) -> Iterator[list[Goal]]:
         ("hot_invoice.py", goals_of, [], "postgres"),
         ("growth.py", goals_of, [small, large], "postgres"),
         ("lists.py", list_goals, both, "postgres"),
+        ("admin_pages.py", goals_of, both, "postgres"),
         ("bulk.py", bulk_goals, [], None),
+        ("recurring.py", recurring_goals, [], None),
         ("pdf_speed.py", pdf_goals, [], None),
     ]
     for script, goals_in, arguments, database in outputs:
         output = run(script, arguments, short=short, database=database)
-        yield goals_in(output) if output else [Goal(f"{script} failed", "-", "-", met=False)]
+        try:
+            yield goals_in(output)
+        except (ValueError, LookupError):  # it broke off, and said why
+            yield [Goal(f"{script} failed", "-", "-", met=False)]
 
 
 @contextmanager

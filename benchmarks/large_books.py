@@ -9,6 +9,7 @@ The database is made if it does not exist; one that holds a company already is l
 """
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -76,8 +77,8 @@ JOIN parties_customer AS customer ON customer.id = customer_id
 JOIN (SELECT invoice_id, sum(line_total) AS net FROM invoices_invoiceline
   WHERE invoice_id BETWEEN {first} AND {last} GROUP BY invoice_id) AS line ON invoice_id = plan.id
 CROSS JOIN LATERAL (SELECT
-  CASE WHEN status <> 'Draft' THEN '{{"name": "Bench"}}'::jsonb END AS seller,
-  CASE WHEN status <> 'Draft' THEN jsonb_build_object('name', customer.name) END AS buyer) AS party
+  CASE WHEN status <> 'Draft' THEN '{seller}'::jsonb END AS seller,
+  CASE WHEN status <> 'Draft' THEN '{buyer}'::jsonb || jsonb_build_object('name', customer.name) END AS buyer) AS party
 """
 PAYMENTS = """
 INSERT INTO payments_payment (id, company_id, invoice_id, kind, amount, currency, method, reference, reference_key,
@@ -179,11 +180,11 @@ def make_books(invoices: int, customers: int) -> None:
     """Fill an empty database; prints the progress."""
     from django.db import connection, transaction
 
-    ids = founders()
+    ids, parties = founders()
     with connection.cursor() as cursor:
         values = ids | {"customers": customers, "customers_from": 1, "entries": highest(cursor, "audit_change") + 1}
         values |= {"first_day": FIRST_DAY, "days": DAYS, "email": EMAIL, "most_lines": MOST_LINES}
-        values["last_of_all"] = invoices
+        values |= {"last_of_all": invoices, **parties}
         values["years"] = ", ".join(f"({year}, {before})" for year, before in years_of(invoices).items())
         with triggers_aside(cursor):
             with transaction.atomic():
@@ -202,15 +203,18 @@ def make_books(invoices: int, customers: int) -> None:
         finish(cursor, ids["company"])
 
 
-def founders() -> dict[str, int]:
-    """The company and its Admin, made by the services."""
+def founders() -> tuple[dict[str, int], dict[str, str]]:
+    """The company and its Admin, made by the services: its id, and both parties as issued documents keep them."""
     from accounts.services import create_user
     from audit.actors import SYSTEM
+    from parties.models import Customer
+    from parties.selectors import seller_as_issued
     from parties.services import create_company
 
     company = create_company(actor=SYSTEM, name="Bench", currency="ZAR", vat_number="4", default_vat_rate="0.15")
     create_user(actor=SYSTEM, email=EMAIL, password=PASSWORD, memberships={company: "Admin"})
-    return {"company": company.pk}
+    parties = {"seller": seller_as_issued(company, Customer(), "ZAR"), "buyer": Customer(country_code="ZA").details()}
+    return {"company": company.pk}, {name: json.dumps(details) for name, details in parties.items()}
 
 
 @contextmanager
@@ -229,7 +233,10 @@ def triggers_aside(cursor: Any) -> Iterator[None]:
 
 
 def finish(cursor: Any, company: int) -> None:
-    """The number series, the ids that come next, the statistics, and the map of what indexes alone can answer."""
+    """Number series, ids that come next, sums of the reports, statistics, and the map of what indexes can answer."""
+    from audit.events import sequence_all
+    from reports.summaries import work_out
+
     cursor.execute(
         "INSERT INTO invoices_numberseries (company_id, year, first_value, next_value) "
         "SELECT company_id, split_part(number, '-', 2)::integer, 1, count(*) + 1 FROM invoices_invoice "
@@ -238,6 +245,14 @@ def finish(cursor: Any, company: int) -> None:
     )
     for table in ("audit_change", "parties_customer", "invoices_invoice", "invoices_invoiceline", "payments_payment"):
         cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
+    work_out()
+    cursor.execute(
+        "INSERT INTO audit_unsequencedentry (change_id, company_id) "
+        "SELECT id, company_id FROM audit_change AS entry WHERE company_id = %s AND NOT EXISTS "
+        "(SELECT 1 FROM audit_unsequencedentry AS waiting WHERE waiting.change_id = entry.id)",
+        [company],
+    )
+    sequence_all()
     cursor.execute("VACUUM ANALYZE")
 
 

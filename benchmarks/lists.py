@@ -6,7 +6,7 @@ stack in process, in milliseconds; ratios are compared with the goals. Ends with
 
     python benchmarks/lists.py --small postgres://…/small_books --large postgres://…/large_books [--json]
 
-`--plans` prints nothing if PostgreSQL finds every page of the lists on the large books by the nodes and indexes that
+`--plans` prints nothing if PostgreSQL finds every page and report on the large books by the nodes and indexes that
 plans.txt holds, and else the differences, with status 1; `--plans --refresh` writes that file, to be reviewed.
 """
 
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,6 +29,7 @@ sys.path.insert(0, str(HERE.parent))
 from large_books import EMAIL
 
 PLANS = HERE / "plans.txt"
+PLANNED_TABLES = ("invoices_invoice", "payments_payment", "reports_")
 ORDERINGS = ("createdAt", "issueDate", "dueDate", "total", "outstanding", "number", "customerName")
 INVOICES = {
     "first page": "",
@@ -73,28 +75,34 @@ FEED = {
     "feed of a command": "command=invoice.cancelled",
     "feed of a rare command": "command=company.created",
     "feed of no command": "command=nonsense",
+    "feed of a command that never changes the kind": "command=invoice.issued&entityType=Payment",
     "feed of a request": "requestId=none",
     "feed of a month": "from=2023-03-01&to=2023-03-31",
     "feed of no days": "from=2010-01-01&to=2010-02-01",
     "feed of a company": "companyId=1",
 }
 REPORTS = {
+    "dashboard": "dashboard",
     "outstanding": "outstanding",
-    "outstanding, a month ago": "outstanding?asOf=2025-12-31",
-    "outstanding, years ago": "outstanding?asOf=2024-06-30",
+    "outstanding, a month before the last day": "outstanding?asOf=2025-12-01",
+    "outstanding, a year before": "outstanding?asOf=2024-12-31",
     "aging": "aging",
-    "aging, a month ago": "aging?asOf=2025-12-31",
+    "aging, a month before the last day": "aging?asOf=2025-12-01",
     "revenue of a month": "revenue?from=2024-03-01&to=2024-03-31",
+    "revenue of a year": "revenue?from=2024-01-01&to=2024-12-31",
     "revenue of all years": "revenue?from=2000-01-01&to=2030-01-01",
     "vat of a month": "vat?from=2024-03-01&to=2024-03-31",
+    "vat of a year": "vat?from=2024-01-01&to=2024-12-31",
     "vat of all years": "vat?from=2000-01-01&to=2030-01-01",
 }
+KINDS = {"invoices": INVOICES, "searches": SEARCHES, "feed": FEED, "reports": REPORTS}
 REFERENCES = {
     "bare DRF view": "/bare",
     "SELECT 1, signed in": "/select-1",
     "one invoice by its id": "/api/invoices/777",
 }
 MOST_CPU_OF_BARE, MOST_GROWTH, MOST_GROWTH_OF_FEED, MOST_OF_ONE_INVOICE, MOST_OF_SELECT_1 = 6, 1.3, 1.5, 2, 50
+MOST_OF_SELECT_1_BY_DASHBOARD, MOST_GROWTH_OF_DASHBOARD = 20, 1.5
 PAGES_TO_THE_DEEP = 50
 TURNS = 3
 
@@ -230,11 +238,13 @@ def answer_questions(rounds: int) -> None:
         print(json.dumps(measured(client, known[line.strip()], rounds)), flush=True)
 
 
-def measured_in_turns(small_url: str, large_url: str, rounds: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def measured_in_turns(
+    small_url: str, large_url: str, rounds: int, kinds: list[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The least figures of each question on both books, which take turns: what disturbs one disturbs the other."""
     books = [Books(url, rounds) for url in (small_url, large_url)]
     found: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    for name in (*REFERENCES, *INVOICES, *SEARCHES, *FEED, *REPORTS):
+    for name in (*REFERENCES, *chain.from_iterable(KINDS[kind] for kind in kinds)):
         for one, figures in [*zip(books, found, strict=True)] * TURNS:
             now = one.figures(name)
             figures[name] = {unit: min(value, figures.get(name, now)[unit]) for unit, value in now.items()}
@@ -260,7 +270,10 @@ def compared(small: dict[str, Any], large: dict[str, Any]) -> Iterator[dict[str,
             ratios["of one invoice"] = (figures["milliseconds"] / one_invoice["milliseconds"], MOST_OF_ONE_INVOICE)
         if name in FEED:
             ratios["growth"] = (growth, MOST_GROWTH_OF_FEED)
-        if name in REPORTS:
+        if name == "dashboard":
+            ratios["dashboard of SELECT 1"] = (of_select_one, MOST_OF_SELECT_1_BY_DASHBOARD)
+            ratios["growth of dashboard"] = (growth, MOST_GROWTH_OF_DASHBOARD)
+        elif name in REPORTS:
             ratios["of SELECT 1"] = (of_select_one, MOST_OF_SELECT_1)
         if figures["rows"] != small[name]["rows"]:
             ratios.pop("growth", None)
@@ -274,20 +287,21 @@ def compared(small: dict[str, Any], large: dict[str, Any]) -> Iterator[dict[str,
 
 
 def plans(client: Any) -> str:
-    """How PostgreSQL finds each page of the lists: the nodes of its plans and their indexes, without figures."""
+    """How PostgreSQL finds each page and each report: the nodes of its plans and their indexes, without figures."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
+    pages = {name: path_of(client, query) for name, query in (INVOICES | SEARCHES).items()}
     lines = []
-    for name, query in (INVOICES | SEARCHES).items():
-        path = path_of(client, query)
+    for name, path in (pages | {name: f"/api/reports/{query}" for name, query in REPORTS.items()}).items():
         with CaptureQueriesContext(connection) as statements:
             client.get(path)
-        [statement] = [one["sql"] for one in statements if 'FROM "invoices_invoice"' in one["sql"]]
-        with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (COSTS OFF, FORMAT JSON) {statement}")
-            [(explained,)] = cursor.fetchall()
-        lines += [f"## {name}", *nodes(explained[0]["Plan"]), ""]
+        lines.append(f"## {name}")
+        for statement in (one["sql"] for one in statements if any(table in one["sql"] for table in PLANNED_TABLES)):
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (COSTS OFF, FORMAT JSON) {statement}")
+                [(explained,)] = cursor.fetchall()
+            lines += [*nodes(explained[0]["Plan"]), ""]
     return "\n".join(lines)
 
 
@@ -313,7 +327,7 @@ def line_of(row: dict[str, Any]) -> str:
     """A row for people."""
     figures = [row["small"]["milliseconds"], row["large"]["milliseconds"], row["large"]["cpu"]]
     ratios = "  ".join(f"{name} {value}{' MISSED' * (name in row['missed'])}" for name, value in row["ratios"].items())
-    return f"{row['question']:26}" + "".join(f"{figure:10}" for figure in figures) + f"  {ratios}"
+    return f"{row['question']:42}" + "".join(f"{figure:10}" for figure in figures) + f"  {ratios}"
 
 
 def main() -> int:
@@ -322,6 +336,7 @@ def main() -> int:
     parser.add_argument("--small", help="URL of books of 10,000 invoices")
     parser.add_argument("--large", help="URL of books of 1,000,000 invoices")
     parser.add_argument("--rounds", type=int, default=5, help="requests in each turn")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), help="the kinds of questions")
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.add_argument("--plans", action="store_true", help="compare the plans on the large books with plans.txt")
     parser.add_argument("--refresh", action="store_true", help="write plans.txt")
@@ -333,9 +348,9 @@ def main() -> int:
     if options.plans:
         os.environ["DATABASE_URL"] = options.large
         return check_plans(plans(start()), refresh=options.refresh)
-    rows = list(compared(*measured_in_turns(options.small, options.large, options.rounds)))
+    rows = list(compared(*measured_in_turns(options.small, options.large, options.rounds, options.only)))
     if not options.json:
-        print(f"{'milliseconds':26}{'small':>10}{'large':>10}{'its CPU':>10}")
+        print(f"{'milliseconds':42}{'small':>10}{'large':>10}{'its CPU':>10}")
     for row in rows:
         print(json.dumps(row) if options.json else line_of(row))
     return int(any(row["missed"] for row in rows))

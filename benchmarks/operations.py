@@ -1,7 +1,7 @@
 """What single operations cost: create, issue, pay, read one, read fifty; in process, and over HTTP from eight clients.
 
 Both sides of every ratio are measured in the same run, in turn, round after round: beside the program a view of Django
-REST framework that does nothing, `SELECT 1` through the program's whole stack, and the same payment as one statement
+REST framework that does nothing, `SELECT 1` through the program's whole stack, and the same payment in two statements
 sent by pgbench. CPU is that of the program's processes; throughput is with clients, server and database on one machine.
 
     DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/operations.py

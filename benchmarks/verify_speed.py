@@ -24,7 +24,6 @@ sys.path.insert(0, str(PROJECT))
 from replay_receivables import new_environment
 
 INVOICES_AN_ENTRY = 500
-PARTY = json.dumps({"name": "Bench"})
 
 INSERT_DRAFTS = """
 INSERT INTO invoices_invoice (company_id, customer_id, customer_name, status, issue_date, due_date, currency,
@@ -48,8 +47,8 @@ CROSS JOIN (SELECT 1 AS position UNION ALL SELECT 2 UNION ALL SELECT 3) AS line
 WHERE invoice.change_id = %(before)s ORDER BY invoice.id, line.position
 """
 ISSUE = """
-UPDATE invoices_invoice SET status = 'Issued', number = {number}, issued_at = %(at)s, seller = %(party)s,
-  buyer = %(party)s, version = 2, change_id = %(change)s
+UPDATE invoices_invoice SET status = 'Issued', number = {number}, issued_at = %(at)s, seller = %(seller)s,
+  buyer = %(buyer)s, version = 2, change_id = %(change)s
 WHERE change_id = %(before)s
 """
 INSERT_PAYMENTS = """
@@ -73,11 +72,14 @@ def make_books(invoices: int) -> None:
     """As many invoices of one company, with lines, numbers and payments."""
     from audit.actors import SYSTEM
     from invoices.models import NumberSeries
+    from parties.selectors import seller_as_issued
     from parties.services import create_company, create_customer
 
     company = create_company(actor=SYSTEM, name="Bench", currency="ZAR", vat_number="4", default_vat_rate="0.15")
     customer = create_customer(actor=SYSTEM, company=company, name="Bench")
-    ids = {"company": company.pk, "customer": customer.pk, "party": PARTY, "at": "2026-03-02T00:00:00+00:00"}
+    parties = {"seller": seller_as_issued(company, customer, "ZAR"), "buyer": customer.details()}
+    ids = {"company": company.pk, "customer": customer.pk, "at": "2026-03-02 00:00:00"}
+    ids |= {name: json.dumps(details) for name, details in parties.items()}
     for first in range(1, invoices + 1, INVOICES_AN_ENTRY):
         add_invoices(ids, first, min(first + INVOICES_AN_ENTRY - 1, invoices))
     NumberSeries.objects.create(company=company, year=2026, next_value=invoices + 1)

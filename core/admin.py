@@ -11,12 +11,14 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.exceptions import NotRegistered
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AdminTextareaWidget, RelatedFieldWidgetWrapper
 from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied as PageForbidden
@@ -24,11 +26,17 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from unfold.admin import ModelAdmin, checkbox
 
+from core.amounts import read_amount, typed_text
+from core.changelist import CountlessChangeList
 from core.errors import ConstraintBroken, DomainError, NotFound, PermissionDenied, StaleVersion
-from core.money import GROUP_SEPARATOR, exact, plain_text
+from core.money import exact, percent_text
 from core.scope import visible_to
+from core.widgets import dress_fields
 
 SAVED_FORMS = "saved_forms"
 SAVED_FORMS_KEPT = 50
@@ -36,34 +44,68 @@ INCOMPLETE_PAGE = "This page is incomplete: open it again, then repeat."
 
 
 class ExactField(forms.Field):
-    """A decimal number as people type it: read exactly, never rounded, refused with a sentence if it is no number.
+    """A decimal number as people type or paste it: read exactly, never rounded, refused with a sentence if in doubt.
 
-    The space that the program itself puts between groups of digits is read over: what a page shows can be pasted.
+    `currency`, where it is known, is what it is an amount of.
     """
 
     widget = forms.TextInput
 
-    def __init__(self, *, decimals: int, **options: Any) -> None:
+    def __init__(self, *, decimals: int, currency: str | None = None, **options: Any) -> None:
         self.decimals = decimals
+        self.currency = currency
         super().__init__(**options)
 
     def to_python(self, value: Any) -> Decimal | None:
         """The number, or None where nothing was typed."""
-        text = value.strip().replace(GROUP_SEPARATOR, "") if isinstance(value, str) else value
+        text = value.strip() if isinstance(value, str) else value
         if text in self.empty_values:
             return None
         try:
-            return exact(text, decimals=self.decimals)
+            return read_amount(text, decimals=self.decimals, currency=self.currency)
         except DomainError as error:
             raise ValidationError(error.detail, code=error.code) from error
 
     def prepare_value(self, value: Any) -> Any:
-        """A stored number without its trailing zeros; what was typed stays as it was typed."""
-        return plain_text(value) if isinstance(value, Decimal) else value
+        """A stored number without needless zeros; what was typed stays as it was typed."""
+        return typed_text(value) if isinstance(value, Decimal) else value
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         """Digits on a telephone's keyboard, right-aligned."""
         return {"inputmode": "decimal", "class": "number", "autocomplete": "off"}
+
+
+class PercentageField(ExactField):
+    """A percentage, typed with its sign or without: 10 and 10 % are 10."""
+
+    def to_python(self, value: Any) -> Decimal | None:
+        """The percentage, or None where nothing was typed."""
+        return super().to_python(value.strip().removesuffix("%") if isinstance(value, str) else value)
+
+
+class RateField(ExactField):
+    """A rate, kept as a fraction and shown as a percentage: "15 %", "15" and "0.15" are the same rate.
+
+    No rate of VAT is below 1 % or 100 %, so a number below 1 is a fraction and one above it a percentage. 1 is refused.
+    """
+
+    def to_python(self, value: Any) -> Decimal | None:
+        """The fraction, or None where nothing was typed."""
+        text = value.strip() if isinstance(value, str) else value
+        number = super().to_python(text.removesuffix("%") if isinstance(text, str) else text)
+        is_percentage = isinstance(text, str) and text.endswith("%")
+        if number is None or not (is_percentage or number >= 1):
+            return number
+        if number == 1 and not is_percentage:
+            raise ValidationError("“1” can be read as 1 % or as 100 %: write the sign too.", code="rate_ambiguous")
+        try:
+            return exact(number.scaleb(-2), decimals=self.decimals)
+        except DomainError as error:
+            raise ValidationError(error.detail, code=error.code) from error
+
+    def prepare_value(self, value: Any) -> Any:
+        """A stored rate as a percentage; what was typed stays as it was typed."""
+        return percent_text(value) if isinstance(value, Decimal) else value
 
 
 class RefusalForm(forms.BaseForm):
@@ -75,6 +117,10 @@ class RefusalForm(forms.BaseForm):
     user: ClassVar[Any] = None
     refusal: DomainError | None = None
     constraint_fields: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        dress_fields(self)
 
     def require_version_field(self) -> None:
         """Say what it means if the hidden version is missing, and let it be the current one after a conflict."""
@@ -159,21 +205,38 @@ class MomentFilter(admin.DateFieldListFilter):
             self.used_parameters[name] = [_moment_in_utc(value) for value in values]
 
 
-class ScopedAdmin(admin.ModelAdmin):
+A_VALUE = "a-value"
+"""What stands for the value in the box of a row."""
+
+
+@cache
+def _row_checkbox() -> str:
+    return str(checkbox.render(ACTION_CHECKBOX_NAME, A_VALUE))
+
+
+class ScopedAdmin(ModelAdmin):
     """Pages about rows that belong to companies: what is another company's does not exist."""
 
     company_path = "company_id"
-    actions = None
-    show_full_result_count = False
+    actions: ClassVar[Sequence[Any] | None] = None
+    change_list_template = "core/admin/change_list.html"
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
-
-    class Media:
-        css = {"all": ("core/admin.css",)}
+    list_filter_submit = False
+    warn_unsaved_form = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows of the reader's companies."""
         return visible_to(request.user, super().get_queryset(request), company=self.company_path)
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[CountlessChangeList]:
+        """The list that counts nothing."""
+        return CountlessChangeList
+
+    @admin.display(description=ModelAdmin.action_checkbox.short_description)
+    def action_checkbox(self, obj: Model) -> str:
+        """The box that chooses a row: the same for each but for its value, and so rendered once."""
+        return SafeString(_row_checkbox().replace(A_VALUE, escape(obj.pk)))
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
         """The choices of a foreign key: what the related admin lists for this reader."""
@@ -189,6 +252,12 @@ class ScopedAdmin(admin.ModelAdmin):
             return HttpResponseRedirect(f"{request.path}?e=1")
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The object's own page: what is not recorded has no history, and nothing more to show than it is."""
+        return HttpResponseRedirect(self.change_url(self.existing(request, object_id)))
 
     def get_list_display(self, request: HttpRequest) -> Sequence[str]:
         """The columns; which company a row is of only matters to those who have several."""

@@ -1,9 +1,13 @@
 """What the services ask of the database: its clock, and a row locked."""
 
+import json
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from django.db.models import Model, QuerySet
-from django.db.models.functions import Now
+from django.db import connection
+from django.db.models import F, Model, QuerySet
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Now
 
 from core.errors import NotFound
 
@@ -30,3 +34,19 @@ class DatabaseNow(Now):
         """The clock of SQLite, which counts milliseconds."""
         template = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f000', 'NOW')"
         return self.as_sql(compiler, connection, template=template, **extra_context)
+
+
+def unindexed(column: str) -> Coalesce:
+    """The column in words that PostgreSQL knows no index for: ordered by it, what the other conditions leave is sorted.
+
+    By the index it would go through the rows in this order until enough of them fit, which may be nearly all.
+    """
+    return Coalesce(F(column), F(column))
+
+
+def among(keys: Iterable[int]) -> RawSQL:
+    """The keys as a subquery of one parameter, for ``pk__in``: of a list of thousands each would be a parameter."""
+    numbers = list(keys)
+    if connection.vendor == "postgresql":
+        return RawSQL("SELECT unnest(%s::bigint[])", [numbers])
+    return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(numbers)])

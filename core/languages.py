@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cache
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_interval, format_skeleton
 
 from core.money import minor_units, money_text, plain_text
 
@@ -47,6 +47,23 @@ class Formats:
     def short_day(self, day: date) -> str:
         """A day for a column: "1 Mar 2026"."""
         return format_date(day, "medium", locale=self.locale)
+
+    def span(self, first: date, last: date) -> str:
+        """The days from `first` to `last` in few letters, with a dash between them."""
+        # The thin blanks around the dash are in few fonts.
+        return format_interval(first, last, "yMMMd", locale=self.locale).replace("\u2009", " ")
+
+    def month(self, day: date) -> str:
+        """The month of a day: "March"."""
+        return format_date(day, "LLLL", locale=self.locale)
+
+    def month_of_year(self, day: date) -> str:
+        """The month of a day with its year: "March 2026"."""
+        return str(format_skeleton("yMMMM", day, locale=self.locale))
+
+    def quarter(self, day: date) -> str:
+        """The quarter of a day: "Q1"."""
+        return format_date(day, "QQQ", locale=self.locale)
 
     def country(self, code: str) -> str:
         """The name of a country (ISO 3166-1, two letters), or the code where it is none."""

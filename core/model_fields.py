@@ -71,3 +71,14 @@ def within_limit(name: str, *fields: str, bound: Decimal = AMOUNT_BOUND) -> mode
         violation_error_code="amount_too_large",
         violation_error_message="Amounts stay below 100 000 000 000, prices and quantities below 1 000 000 000.",
     )
+
+
+def discount_possible(name: str) -> models.CheckConstraint:
+    """A CHECK that `discount_percent` and `discount_amount` are a percentage or an amount, not both."""
+    return models.CheckConstraint(
+        condition=Q(discount_percent=0, discount_amount__gte=0)
+        | Q(discount_amount=0, discount_percent__gt=0, discount_percent__lte=100),
+        name=name,
+        violation_error_code="discount_invalid",
+        violation_error_message="A discount is a percentage from 0 to 100, or an amount, not both.",
+    )

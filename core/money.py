@@ -93,7 +93,7 @@ def exact(value: object, *, decimals: int, field: str | None = None) -> Decimal:
         raise AmountTooPrecise(f"At most {decimals} decimals are possible here; {value} has more.", field=field)
     if significant.adjusted() - min(int(exponent), 0) + 1 > SIGNIFICANT_DIGITS:
         raise AmountTooLarge(field=field)
-    return number.quantize(Decimal(1).scaleb(-decimals), context=_EXACT)
+    return number.quantize(_unit(decimals), context=_EXACT)
 
 
 def _read(value: object, field: str | None) -> Decimal:
@@ -112,7 +112,13 @@ def _strip_zeros(number: Decimal) -> Decimal:
 
 def quantize(value: Decimal, *, decimals: int) -> Decimal:
     """`value` rounded half up (away from zero at the tie) to `decimals` decimals."""
-    return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP, context=_EXACT)
+    return value.quantize(_unit(decimals), rounding=ROUND_HALF_UP, context=_EXACT)
+
+
+@cache
+def _unit(decimals: int) -> Decimal:
+    """The smallest amount with so many decimals."""
+    return Decimal(1).scaleb(-decimals)
 
 
 def allocate(total: Decimal, weights: Sequence[Decimal], *, decimals: int) -> list[Decimal]:
@@ -126,7 +132,7 @@ def allocate(total: Decimal, weights: Sequence[Decimal], *, decimals: int) -> li
     weight_sum = sum(weights, ZERO)
     if weight_sum == 0 or total == 0:
         return [total, *[quantize(ZERO, decimals=decimals)] * (len(weights) - 1)]
-    unit = Decimal(1).scaleb(-decimals)
+    unit = _unit(decimals)
     raw = [_EXACT.divide(_EXACT.multiply(total, weight), weight_sum) for weight in weights]
     shares = [share.quantize(unit, rounding=ROUND_DOWN, context=_EXACT) for share in raw]
     missing = int((total - sum(shares, ZERO)).scaleb(decimals))

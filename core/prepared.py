@@ -79,6 +79,8 @@ class _Compiled:
         self.db, self.model, self.query = queryset.db, queryset.model, self
         self.compiler = queryset.query.get_compiler(using=self.db)
         self.sql, self.parameters = self.compiler.as_sql()
+        converters = self.compiler.get_converters([column for column, *_ in self.compiler.select])
+        self.compiler.get_converters = lambda _: converters
         self.locks = queryset.query.select_for_update
 
     def get_compiler(self, *, using: str) -> Any:

@@ -11,6 +11,7 @@ METADATA_PAIRS = 50
 METADATA_NAME_LENGTH = 40
 METADATA_VALUE_LENGTH = 500
 ALLOWED_CONTROLS = frozenset("\n\t\r")
+CAPITAL_WITHIN = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class TextInvalid(DomainError):
@@ -59,6 +60,11 @@ def search_text(*parts: str | None) -> str:
 def comparison_key(value: str) -> str:
     """`value` as it is compared for equality: NFKC, trimmed, casefolded ("INV-1", "inv-1 " and full width agree)."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).strip().casefold()).strip()
+
+
+def snake_case(name: str) -> str:
+    """The name of a class in words: recurring_invoice for RecurringInvoice."""
+    return CAPITAL_WITHIN.sub("_", name).lower()
 
 
 def camel_case(name: str) -> str:

@@ -25,10 +25,12 @@ DESCRIPTION = """Invoices and payments, exact to the cent, every change recorded
 TAGS = {
     "auth": "Signing in, tokens and passwords. An access token lives for minutes, a refresh token is good once.",
     "invoices": "Documents from draft to paid: what is billed, its VAT, and its history.",
+    "recurring-invoices": "What is billed again and again: every month, each quarter, until it ends.",
     "payments": "The ledger: payments, refunds and reversals. Entries are added, never changed.",
     "customers": "Whom you bill.",
     "reports": "What the books add up to, for each company and currency.",
     "audit": "Who changed what, when, from what to what. For Admins and Auditors.",
+    "events": "What happened in a company, in an order that never changes: for programs that follow it.",
     "companies": "Who bills: currency, time zone, VAT settings and the period lock.",
     "users": "The people of your companies and their roles. For Admins.",
 }
@@ -46,13 +48,19 @@ DRAFT = (
     "unknown_currency",
     "external_id_taken",
 )
+RECURRING = (
+    *(code for code in DRAFT if code not in ("due_before_issue", "external_id_taken")),
+    "recurring_invalid",
+    "placeholder_unknown",
+    "too_many_due",
+)
 MONEY = (*VALUES, "wrong_status", "payment_invalid", "duplicate_reference", "paid_in_future", "period_locked")
 LIST = ("invalid_parameter", "unknown_parameter")
 PARTY = ("party_invalid", "text_invalid")
 PERIOD = ("date_invalid", "from_after_to", "unknown_parameter", "unknown_currency", "too_many_rows")
 
 REFUSALS: dict[str, tuple[str, ...]] = {
-    "signIn": ("sign_in_refused", "too_many_attempts"),
+    "signIn": ("sign_in_refused", "otp_required", "otp_invalid", "otp_setup_required", "too_many_attempts"),
     "refreshTokens": ("refresh_refused",),
     "signOut": ("refresh_refused",),
     "changePassword": ("password_wrong", "password_weak", "too_many_attempts"),
@@ -70,7 +78,18 @@ REFUSALS: dict[str, tuple[str, ...]] = {
     "deleteInvoice": ("wrong_status", "version_required", "stale_version"),
     "issueInvoice": ("wrong_status", "invoice_without_lines", "due_before_issue", "period_locked", "stale_version"),
     "cancelInvoice": ("wrong_status", "has_payments", "period_locked", "stale_version"),
+    "createRecurringInvoice": (*RECURRING, "company_required"),
+    "updateRecurringInvoice": (*RECURRING, "version_required", "stale_version"),
+    "deleteRecurringInvoice": ("recurring_in_use", "version_required", "stale_version"),
+    "pauseRecurringInvoice": ("wrong_status", "stale_version"),
+    "resumeRecurringInvoice": ("wrong_status", "stale_version"),
+    "endRecurringInvoice": ("wrong_status", "stale_version"),
+    "runRecurringInvoice": (*RECURRING, "wrong_status", "period_locked", "stale_version"),
+    "listRecurringInvoices": LIST,
+    "createInvoiceLink": ("wrong_status", "stale_version"),
     "sendInvoice": ("wrong_status", "no_email_address", "message_waiting", "stale_version"),
+    "recordBounce": ("not_returnable", "reason_missing"),
+    "createStatementRun": ("month_not_over", "company_required"),
     "applyPayment": (*MONEY, "payment_exceeds_outstanding", "stale_version"),
     "refundPayment": (*MONEY, "refund_exceeds_paid", "paid_before_payment", "stale_version"),
     "reversePayment": (
@@ -89,11 +108,14 @@ REFUSALS: dict[str, tuple[str, ...]] = {
     "listCompanies": LIST,
     "listUsers": LIST,
     "listAuditEntries": LIST,
+    "listStatementRuns": LIST,
+    "listStatementRunResults": LIST,
     "getInvoice": ("moment_in_future",),
     "reportRevenue": PERIOD,
     "reportVat": PERIOD,
     "reportOutstanding": PERIOD,
     "reportAging": PERIOD,
+    "reportNumbers": ("company_required", "too_many_rows"),
 }
 """Operation -> the codes with which it is refused, beside those that every operation shares."""
 
@@ -134,13 +156,9 @@ def _add_refusals(operation: dict[str, Any]) -> None:
 
 
 def _add_examples(operation: dict[str, Any], cases: dict[str, Any]) -> None:
-    messages = {"request": operation.get("requestBody", {}), "reply": _success(operation)}
-    for part, message in messages.items():
+    replies = [reply for status, reply in operation["responses"].items() if status.startswith("2")]
+    for part, message in (("request", operation.get("requestBody", {})), *(("reply", reply) for reply in replies)):
         values = {name: {"value": case[part]} for name, case in cases.items() if case.get(part) is not None}
         content = message.get("content", {}).get("application/json")
         if content and values:
             content["examples"] = values
-
-
-def _success(operation: dict[str, Any]) -> dict[str, Any]:
-    return next(reply for status, reply in operation["responses"].items() if status.startswith("2"))

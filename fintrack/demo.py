@@ -5,7 +5,8 @@ people would have done it. Nothing here writes a row itself.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 
 from django.db import transaction
 
@@ -17,11 +18,14 @@ from audit.services import recording
 from core.money import minor_units, quantize
 from fintrack.demo_data import DEMO_COMPANY, OTHER_COMPANY, Buyer
 from fintrack.demo_plan import PlannedInvoice, plan_other, plan_year
-from invoices.models import Invoice
-from invoices.services import create_draft, issue_invoice
+from invoices.models import OPEN_STATUSES, Invoice
+from invoices.recurring.services import create_recurring
+from invoices.services import Item, create_draft, issue_invoice
 from parties.models import Company
 from parties.services import create_company, create_customer
 from payments.services import apply_payment
+from portal.models import InvoiceLink
+from portal.services import create_link
 
 ACTOR = SystemActor("system:demo")
 PASSWORD = "fintrack-demo"  # noqa: S105  # known to everybody: the demo is refused with DEBUG off
@@ -32,6 +36,7 @@ DEMO_USERS: Mapping[str, tuple[str, str]] = {
     f"viewer@{DOMAIN}": ("Priya Govender", Role.VIEWER),
     f"auditor@{DOMAIN}": ("Sipho Khumalo", Role.AUDITOR),
 }
+RECURRING_BUYER = "Umhlanga Family Practice"
 OTHER_USERS: Mapping[str, tuple[str, str]] = {f"other@{DOMAIN}": ("Anna Schneider", Role.FINANCE)}
 
 
@@ -46,9 +51,23 @@ def make_demo() -> None:
     demo = create_company(actor=ACTOR, **DEMO_COMPANY)
     users = make_users(demo, DEMO_USERS)
     trade(users[f"finance@{DOMAIN}"], demo, plan_year(demo.today()))
+    let_recur(users[f"finance@{DOMAIN}"], demo)
+    create_link(actor=users[f"finance@{DOMAIN}"], invoice_id=invoice_to_show(demo).pk)
     other = create_company(actor=ACTOR, **OTHER_COMPANY)
     users = make_users(other, OTHER_USERS)
     trade(users[f"other@{DOMAIN}"], other, plan_other(other.today()))
+
+
+def invoice_to_show(company: Company) -> Invoice:
+    """The invoice whose page for the customer is shown: one that is paid in part, if there is one."""
+    by_interest = Invoice.objects.filter(company=company, status__in=OPEN_STATUSES).order_by("-paid", "-due_date", "id")
+    return by_interest[0]
+
+
+def link_to_show() -> InvoiceLink | None:
+    """The link that the demo made, unless it was revoked."""
+    company = DEMO_COMPANY["name"]
+    return InvoiceLink.objects.filter(company__name=company, revoked_at=None).order_by("id").first()
 
 
 def make_users(company: Company, people: Mapping[str, tuple[str, str]]) -> dict[str, User]:
@@ -75,6 +94,19 @@ def trade(actor: Actor, company: Company, plan: Sequence[PlannedInvoice]) -> Non
             invoices[position] = make_invoice(actor, company, customers[row.buyer], row)
         else:
             book_payment(actor, invoices[position], row, step)
+
+
+def let_recur(actor: Actor, company: Company) -> None:
+    """A service that is billed every month from the first of the next one on, as a draft to be looked at."""
+    today = company.today()
+    create_recurring(
+        actor=actor,
+        company=company,
+        customer_id=company.customers.get(name=RECURRING_BUYER).pk,
+        name=f"Support, {RECURRING_BUYER}",
+        start_date=(today.replace(day=1) + timedelta(days=31)).replace(day=1),
+        items=[Item("Support and maintenance, {month} {year}", Decimal(1), Decimal("4850.00"))],
+    )
 
 
 def make_customer(actor: Actor, company: Company, buyer: Buyer) -> int:

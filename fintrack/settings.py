@@ -29,12 +29,17 @@ DEBUG = env.bool("DEBUG", default=os.environ.get("DEBUG_DEFAULT") == "on")
 """Off, unless the environment or .env says otherwise; manage.py and the tests only change what stands for silence."""
 
 
+def is_weak(value: str) -> bool:
+    """Whether a secret is too short, not varied enough, or one that everybody knows."""
+    return len(value) < MINIMUM_SECRET_CHARACTERS or len(set(value)) < 10 or "development-only" in value
+
+
 def secret(name: str, development_value: str) -> str:
     """The secret `name`; with DEBUG off it must be set, long enough, varied and not a development value."""
     value: str = env.str(name, default="")
     if DEBUG:
         return value or development_value
-    if len(value) < MINIMUM_SECRET_CHARACTERS or len(set(value)) < 10 or "development-only" in value:
+    if is_weak(value):
         raise ImproperlyConfigured(
             f"{name} is missing or weak. Set it to at least {MINIMUM_SECRET_CHARACTERS} random characters, "
             'for example: python -c "import secrets; print(secrets.token_urlsafe(48))"'
@@ -59,14 +64,33 @@ def origins(name: str) -> list[str]:
     return found
 
 
+def public_url(name: str) -> str:
+    """The origin `name`, "" where it is not set; with DEBUG off it is https, since what it leads to is private."""
+    value: str = env.str(name, default="").strip().rstrip("/")
+    if value and not (ORIGIN.fullmatch(value) and (DEBUG or value.startswith("https://"))):
+        raise ImproperlyConfigured(
+            f"{name} is {value}. Write the address at which customers reach FinTrack: https (http in development), the "
+            "host in small letters, no path; for example https://books.example.com."
+        )
+    return value
+
+
 SECRET_KEY = secret("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
 JWT_SIGNING_KEY = secret("JWT_SIGNING_KEY", DEVELOPMENT_JWT_SIGNING_KEY)
+# Earlier values of SECRET_KEY, newest first: what they signed or encrypted (sessions, links, second
+# factors) stays good until they are taken out.
+SECRET_KEY_FALLBACKS = names("SECRET_KEY_FALLBACKS", default=[])
+if not DEBUG and any(map(is_weak, SECRET_KEY_FALLBACKS)):
+    raise ImproperlyConfigured(
+        "SECRET_KEY_FALLBACKS holds a weak secret: take it out, and what it signed dies with it."
+    )
 if JWT_SIGNING_KEY == SECRET_KEY:
     raise ImproperlyConfigured("JWT_SIGNING_KEY must differ from SECRET_KEY.")
 
 ALLOWED_HOSTS = names("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if not DEBUG and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
     raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts that FinTrack answers for (and not *).")
+PUBLIC_URL = public_url("PUBLIC_URL")
 CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS", default=[])
 
 # Programs in browsers on other origins call the API with a token of their own; cookies are never accepted from there.
@@ -74,12 +98,14 @@ CORS_ALLOWED_ORIGINS = origins("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_METHODS = ["GET", "POST", "PATCH", "DELETE"]
 CORS_ALLOW_HEADERS = ["authorization", "content-type", "if-match", "idempotency-key", "x-request-id"]
-CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID"]
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID", "Content-Disposition"]
 CORS_PREFLIGHT_MAX_AGE = 60 * 60
 
 INSTALLED_APPS = [
     "fintrack",
     "accounts",
+    "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -98,6 +124,8 @@ INSTALLED_APPS = [
     "invoices",
     "reports",
     "payments",
+    "imports",
+    "portal",
     "notifications",
     "django_tasks_db",  # after notifications, whose db_worker takes the place of its own. Last is an application with
     # tables: what follows every migrate runs after the last that has some.
@@ -106,17 +134,22 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "core.request_context.RequestIdMiddleware",
+    "core.middleware.BodyLimitMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.middleware.TooManyAttemptsMiddleware",
     "core.middleware.OutageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+"""The admin's messages. Storing them in a cookie first costs every request of the API its keys."""
 
 ROOT_URLCONF = "fintrack.urls"
 WSGI_APPLICATION = "fintrack.wsgi.application"
@@ -156,6 +189,9 @@ if database["ENGINE"] == "django.db.backends.sqlite3":
             "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA recursive_triggers=ON;PRAGMA trusted_schema=ON"
         ),
     )
+    # The covering indexes are PostgreSQL's: SQLite leaves out the columns that they carry along and reads them from
+    # the table, which is as right, and fast enough for what it is for.
+    SILENCED_SYSTEM_CHECKS = ["models.W040"]
 else:
     # Compiling a statement to machine code takes longer than any statement of ours gains by it.
     database.setdefault("OPTIONS", {})["options"] = f"-c lock_timeout={1000 * lock_timeout_seconds} -c jit=off"
@@ -173,6 +209,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.RoleBackend"]
+TWO_FACTOR_REQUIRED = env.bool("TWO_FACTOR_REQUIRED", default=False)
+"""Everybody who signs in needs a second factor, and sets one up before anything else."""
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -180,12 +218,14 @@ PASSWORD_HASHERS = [
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "accounts.password_rules.MaximumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["fintrack.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -220,6 +260,35 @@ if env.bool("BEHIND_TLS_PROXY", default=False):
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+
+# The look of the admin; a name with dots is a function of the request.
+UNFOLD = {
+    "SITE_TITLE": "FinTrack",
+    "SITE_HEADER": "FinTrack",
+    "SITE_SYMBOL": "receipt_long",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "fintrack.desk.icon"}],
+    "STYLES": ["fintrack.desk.stylesheet"],
+    "SCRIPTS": ["fintrack.desk.focus_script", "fintrack.desk.names_script", "fintrack.desk.scroll_script"],
+    "DASHBOARD_CALLBACK": "reports.home.home_context",
+    "SIDEBAR": {"navigation": "fintrack.desk.navigation"},
+    "ACCOUNT": {"navigation": "fintrack.desk.own_account"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        },
+    },
+}
 
 # The triggers of the audit room write the history; simple-history's own signal handlers stay silent.
 SIMPLE_HISTORY_ENABLED = False
@@ -278,15 +347,20 @@ SPECTACULAR_SETTINGS = {
         "RecordedAction": "audit.api.ACTION_CHOICES",
         "VatRounding": "parties.models.VatRounding",
         "InvoiceStatus": "invoices.lifecycle.Status",
+        "RecurringStatus": "invoices.recurring.models.RecurringStatus",
+        "RecurringInterval": "invoices.recurring.intervals.Interval",
+        "RecurringAction": "invoices.recurring.models.OnRun",
         "PaymentMethod": "payments.ledger.Method",
         "EntryKind": "payments.ledger.Kind",
         "Role": "accounts.roles.Role",
+        "SessionKind": "accounts.sign_ins.api.KINDS",
         "VatCategory": "invoices.totals.VatCategory",
         "MessageKind": "notifications.kinds.Kind",
         "MessageState": "notifications.kinds.State",
         "Language": "parties.models.Language",
         "Paper": "parties.models.Paper",
         "MovementKind": "reports.statements.KINDS",
+        "AgingBucket": "reports.periods.BUCKETS",
     },
 }
 

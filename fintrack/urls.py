@@ -7,14 +7,16 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from fintrack.views import health, home
 
-admin.site.site_header = "FinTrack"
-admin.site.site_title = "FinTrack"
-admin.site.index_title = "Books"
+admin.site.index_title = "Home"
+admin.site.index_template = "reports/admin/home.html"
 
 urlpatterns = [
     path("", home, name="home"),
     path("health", health, name="health"),
+    path("admin/reports/", include("reports.desk_urls")),
+    path("admin/", include("accounts.second_factor.urls")),
     path("admin/", admin.site.urls),
+    path("i/", include("portal.page_urls")),
     path("reset/", include("accounts.page_urls")),
     path("swagger", RedirectView.as_view(pattern_name="docs"), name="swagger"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
@@ -24,6 +26,7 @@ urlpatterns = [
     path("api/", include("parties.urls")),
     path("api/", include("invoices.urls")),
     path("api/", include("payments.urls")),
+    path("api/", include("portal.urls")),
     path("api/", include("notifications.urls")),
     path("api/", include("reports.urls")),
 ]

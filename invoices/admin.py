@@ -10,37 +10,51 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
-from django.utils.html import format_html
 
+import invoices.numbers_admin
+import invoices.recurring.admin  # noqa: F401  # both register their pages
 from accounts.admin import FoundedCompanyAdmin
-from audit.admin import NOTHING, CommandPage, RecordedAdmin
-from audit.selectors import TimelineEntry
-from core.admin import ReasonForm, ScopedFilter, VerbForm, refusal_of, require_page, require_permission
+from audit.admin import CommandPage
+from audit.selectors import History
+from core.admin import ReasonForm, VerbForm, companies_where, require_page, require_permission
 from core.api.downloads import pdf_reply
-from core.money import grouped_money
-from invoices.admin_forms import InvoiceForm, LineForm, LineFormSet, draft_values
+from core.errors import DomainError
+from invoices.admin_bulk import BulkPage, Row
+from invoices.admin_forms import InvoiceForm, LineInline, draft_values, lines_of
+from invoices.admin_list import InvoiceListAdmin
+from invoices.bulk import DraftToIssue, issue_invoices
 from invoices.documents import copy_with_payments, invoice_document_file
 from invoices.lifecycle import Command, WrongStatus, allows, require_status
-from invoices.models import Invoice, InvoiceLine, NumberSeries
-from invoices.selectors import explained, invoice_documents_of, invoice_timeline, invoices_of
+from invoices.live_totals import live_totals
+from invoices.models import Invoice, NumberSeries
+from invoices.past import past_context
+from invoices.selectors import (
+    actions_of,
+    explained,
+    invoice_documents_of,
+    invoice_histories,
+    latest_commands,
+)
 from invoices.services import (
-    MAXIMUM_LINES,
-    InvoiceWithoutLines,
     cancel_invoice,
     create_draft,
     delete_draft,
+    duplicate_invoice,
     issue_invoice,
+    require_billable,
     require_cancellable,
+    require_issuable,
     set_next_number,
     update_draft,
 )
-from parties.models import Company
+from parties.models import Company, Customer
 
 
 class InvoicePage(CommandPage):
     """A page on which one command about an invoice is given, with the document below."""
 
-    command: ClassVar[Command]
+    command: ClassVar[Command | None] = None
+    """What the API calls it, where it is one of its actions."""
 
     @classmethod
     def rows(cls, user: Any) -> QuerySet[Invoice]:
@@ -49,7 +63,14 @@ class InvoicePage(CommandPage):
 
     def require_possible(self) -> None:
         """Raise WrongStatus unless the status takes the command."""
-        require_status(self.obj.status, self.command)
+        if self.command is not None:
+            require_status(self.obj.status, self.command)
+
+    def is_offered(self) -> bool:
+        """Whether the command would succeed now; of the API's actions, whether the API says so too."""
+        if self.command is None:
+            return super().is_offered()
+        return self.command.value in allowed_actions(self.obj, self.request.user)
 
     def context(self) -> dict[str, Any]:
         """The document."""
@@ -72,15 +93,30 @@ class IssuePage(InvoicePage):
         return f"Issue {self.obj}?"
 
     def require_possible(self) -> None:
-        """Raise WrongStatus or InvoiceWithoutLines."""
-        super().require_possible()
-        if not self.obj.lines.exists():
-            raise InvoiceWithoutLines
+        """Raise WrongStatus, InvoiceWithoutLines, CustomerArchived or PeriodLocked."""
+        require_issuable(self.obj, has_lines=self.obj.lines.exists())
 
     def give(self, values: dict[str, Any]) -> str:
         """Issue the draft in the version that the page showed."""
         issued = issue_invoice(actor=self.request.user, invoice_id=self.obj.pk, **values)
         return f"Issued as {issued.number}."
+
+
+class BulkIssue(BulkPage):
+    """Drafts of the list, issued."""
+
+    page = IssuePage
+    done = "issued"
+    warning = (
+        "Each draft gets the next number and is frozen: lines, amounts, dates and both parties' details stay as they "
+        "are now. A draft that was changed since this page was opened is left alone."
+    )
+
+    def give(self, rows: Sequence[Row]) -> list[str | DomainError]:
+        """Issue the drafts, each by the rules of a single one."""
+        drafts = [DraftToIssue(invoice_id=row.invoice.pk, version=row.version) for row in rows]
+        outcomes = issue_invoices(actor=self.request.user, rows=drafts)
+        return [outcome if isinstance(outcome, DomainError) else f"Issued as {outcome.number}." for outcome in outcomes]
 
 
 class CancelPage(InvoicePage):
@@ -109,50 +145,45 @@ class CancelPage(InvoicePage):
         return f"{cancelled} is cancelled."
 
 
-class LineInline(admin.TabularInline):
-    """The lines of a draft. They belong to the invoice's form: whoever may change the one may change the others."""
+class DuplicatePage(CommandPage):
+    """The confirmation of a duplicate, which is a new draft."""
 
-    model = InvoiceLine
-    form = LineForm
-    formset = LineFormSet
-    template = "invoices/admin/lines.html"
-    fields = (
-        "description",
-        "quantity",
-        "unit_price",
-        "discount_percent",
-        "discount_amount",
-        "vat_rate",
-        "vat_category",
-    )
-    verbose_name = "line"
-    max_num = MAXIMUM_LINES
-    extra = 1
+    name = "duplicate"
+    button = "Duplicate"
+    permission = "invoices.add_invoice"
+    template = "invoices/admin/duplicate.html"
+    made: Invoice | None = None
 
-    def get_formset(self, request: HttpRequest, obj: Any = None, **options: Any) -> type[Any]:
-        """The formset of this request: it knows what was refused."""
-        formset = super().get_formset(request, obj, **options)
-        formset.refusal = refusal_of(request)
-        return formset
+    @classmethod
+    def rows(cls, user: Any) -> QuerySet[Invoice]:
+        """The invoices, with all that the document shows."""
+        return invoice_documents_of(user)
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether the reader may bill at all, or bill here."""
-        return request.user.has_perm("invoices.add_invoiceline", obj)
+    @property
+    def title(self) -> str:
+        """The question."""
+        return f"Duplicate {self.obj}?"
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether the reader may change lines here."""
-        return request.user.has_perm("invoices.change_invoiceline", obj)
+    def context(self) -> dict[str, Any]:
+        """The document."""
+        return document_context(self.obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether the reader may delete lines here."""
-        return request.user.has_perm("invoices.delete_invoiceline", obj)
+    def require_possible(self) -> None:
+        """Raise CustomerArchived."""
+        require_billable(self.obj.customer, self.obj.company)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether the reader may see lines here."""
-        return request.user.has_perm("invoices.view_invoiceline", obj)
+    def give(self, values: dict[str, Any]) -> str:
+        """Make the draft; a page that was opened long ago copies the invoice as it is now."""
+        self.made = duplicate_invoice(actor=self.request.user, invoice_id=self.obj.pk)
+        return f"{self.made} is a copy of {self.obj}, dated today. Nothing is issued yet."
+
+    @property
+    def back_address(self) -> str:
+        """The draft once it is made, the invoice before."""
+        return self.model_admin.change_url(self.made or self.obj)
 
 
-class InvoiceAdmin(RecordedAdmin):
+class InvoiceAdmin(InvoiceListAdmin):
     """The invoices of the reader's companies. A draft is a form; everything else is a document to read.
 
     Registered in the payments room, which adds what money does to an invoice.
@@ -160,8 +191,10 @@ class InvoiceAdmin(RecordedAdmin):
 
     form = InvoiceForm
     inlines = (LineInline,)
-    command_pages = (IssuePage, CancelPage)
+    command_pages = (IssuePage, DuplicatePage, CancelPage)
+    bulk_pages = (BulkIssue,)
     change_form_template = "invoices/admin/change_form.html"
+    document_template = "invoices/admin/document.html"
     fields = (
         "customer",
         ("issue_date", "due_date"),
@@ -169,64 +202,10 @@ class InvoiceAdmin(RecordedAdmin):
         ("discount_percent", "discount_amount"),
     )
     autocomplete_fields = ("customer",)
-    list_display = (
-        "document",
-        "customer_column",
-        "status_badge",
-        "issued_on",
-        "due_on",
-        "total_amount",
-        "outstanding_amount",
-        "company",
-    )
-    list_filter = ("status", ("company", ScopedFilter), "issue_date")
-    search_fields = ("number", "shown_name")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        """The invoices of the reader's companies, newest first."""
-        return invoices_of(request.user)
-
-    @admin.display(description="number", ordering="number")
-    def document(self, invoice: Invoice) -> str:
-        """The number, or which draft it is."""
-        return str(invoice)
-
-    @admin.display(description="customer", ordering="shown_name")
-    def customer_column(self, invoice: Invoice) -> str:
-        """Who is billed."""
-        return invoice.buyer_name
-
-    @admin.display(description="status", ordering="status")
-    def status_badge(self, invoice: Invoice) -> str:
-        """The status as a badge."""
-        return format_html(
-            '<span class="status status-{}">{}</span>', invoice.status.lower(), invoice.get_status_display()
-        )
-
-    @admin.display(description="issue date", ordering="issue_date")
-    def issued_on(self, invoice: Invoice) -> str:
-        """The issue date."""
-        return invoice.issue_date.isoformat()
-
-    @admin.display(description="due date", ordering="due_date")
-    def due_on(self, invoice: Invoice) -> str:
-        """The due date, with a mark where it has passed and something is outstanding."""
-        mark = format_html(' <span class="status status-overdue">{}</span>', "Overdue") if invoice.is_overdue else ""
-        return format_html("{}{}", invoice.due_date.isoformat(), mark)
-
-    @admin.display(description="total", ordering="total")
-    def total_amount(self, invoice: Invoice) -> str:
-        """What is billed."""
-        return amount_cell(invoice, invoice.total)
-
-    @admin.display(description="outstanding", ordering="outstanding")
-    def outstanding_amount(self, invoice: Invoice) -> str:
-        """What is still to be paid; nothing of a cancelled invoice."""
-        return NOTHING if invoice.cancelled_at else amount_cell(invoice, invoice.outstanding)
-
-    def timeline(self, obj: Invoice) -> list[TimelineEntry]:
+    def histories(self, obj: Invoice) -> list[History]:
         """What happened to the invoice, its lines and its payments."""
-        return invoice_timeline(obj)
+        return invoice_histories(obj)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -241,16 +220,65 @@ class InvoiceAdmin(RecordedAdmin):
         context = self.page_context(
             request,
             title=str(invoice),
+            object=invoice,
             buttons=self.buttons(request, invoice),
             ledger=self.ledger(request, invoice),
+            latest=latest_commands(invoice),
             **document_context(invoice),
+            **self.further_context(request, invoice),
         )
-        return TemplateResponse(request, "invoices/admin/document.html", context)
+        return TemplateResponse(request, self.document_template, context)
 
     def get_urls(self) -> list[Any]:
-        """The addresses of the pages, and that of the PDF."""
-        view = self.admin_site.admin_view(self.pdf_view)
-        return [path("<path:object_id>/pdf/", view, name="invoices_invoice_pdf"), *super().get_urls()]
+        """The addresses of the pages, of the PDF, of the past, and of the totals of a draft that is typed."""
+        pdf, past = self.admin_site.admin_view(self.pdf_view), self.admin_site.admin_view(self.past_view)
+        totals = self.admin_site.admin_view(self.live_totals_view)
+        return [
+            path("live-totals/", totals, name="invoices_invoice_live_totals"),
+            path("<path:object_id>/pdf/", pdf, name="invoices_invoice_pdf"),
+            path("<path:object_id>/past/", past, name="invoices_invoice_past"),
+            *super().get_urls(),
+        ]
+
+    def past_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The invoice as it was at a version (?version=), or at a moment (?asOf=)."""
+        invoice = self.existing(request, unquote(object_id), invoice_documents_of(request.user))
+        require_page(self.has_view_permission(request, invoice))
+        context = self.page_context(request, **past_context(invoice, request.GET))
+        return TemplateResponse(request, "invoices/admin/past.html", context)
+
+    def live_totals_view(self, request: HttpRequest) -> HttpResponse:
+        """The totals of the draft that is posted as its form would be, worked out and not saved."""
+        draft = self.existing(request, request.GET["draft"]) if "draft" in request.GET else None
+        may = self.has_add_permission(request) if draft is None else self.has_change_permission(request, draft)
+        require_page(may and request.method == "POST")
+        form = self.get_form(request, draft, change=draft is not None)(request.POST, instance=draft)
+        [(formset_class, _)] = self.get_formsets_with_inlines(request, draft)
+        formset = formset_class(request.POST, instance=draft or Invoice(), prefix="lines")
+        form.is_valid()
+        formset.is_valid()
+        shown = live_totals(form, formset, self.billing_company(request, form.cleaned_data.get("customer"), draft))
+        return TemplateResponse(request, "invoices/admin/live_totals.html", {"live": shown})
+
+    def billing_company(
+        self, request: HttpRequest, customer: Customer | None = None, draft: Invoice | None = None
+    ) -> Company | None:
+        """Who bills: the company of the customer or the draft, or the only one in which the reader may bill."""
+        if draft is not None:
+            return draft.company
+        if customer is not None:
+            return customer.company
+        companies = list(companies_where(request.user, "invoices.add_invoice", Company.objects.all())[:2])
+        return companies[0] if len(companies) == 1 else None
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        """The form, with the totals of what is typed where it may be saved."""
+        draft = options.get("obj")
+        may = self.has_add_permission(request) if draft is None else self.has_change_permission(request, draft)
+        context["may_save"] = may
+        return super().render_change_form(request, context, *args, **options)
 
     def pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The invoice as a PDF, shown by the browser; with ?payments, the copy of today."""
@@ -263,6 +291,10 @@ class InvoiceAdmin(RecordedAdmin):
     def ledger(self, request: HttpRequest, invoice: Invoice) -> list[Any]:
         """The rows of the table of payments: the payments room knows them."""
         return []
+
+    def further_context(self, request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
+        """What the rooms above show on the document's page."""
+        return {}
 
     def create(self, request: HttpRequest, values: dict[str, Any], formsets: Sequence[Any]) -> Model:
         """The new draft, of the company that the customer belongs to."""
@@ -358,15 +390,6 @@ def next_number_text(series: NumberSeries) -> str:
     return f"{series}-{series.next_value:06d}"
 
 
-def amount_cell(invoice: Invoice, amount: Any) -> str:
-    """An amount in a list: currency and figures."""
-    return format_html(
-        '<span class="amount"><span class="currency">{}</span> {}</span>',
-        invoice.currency,
-        grouped_money(amount, invoice.currency),
-    )
-
-
 def document_context(invoice: Invoice) -> dict[str, Any]:
     """What the templates of a document need, with how its totals come about."""
     discounted = any(line.discount_percent or line.discount_amount for line in invoice.lines.all())
@@ -377,6 +400,8 @@ def document_context(invoice: Invoice) -> dict[str, Any]:
     }
 
 
-def lines_of(formsets: Sequence[LineFormSet]) -> list[Any]:
-    """The lines that were typed."""
-    return [item for formset in formsets for item in formset.items()]
+def allowed_actions(invoice: Invoice, user: Any) -> list[str]:
+    """The commands that would succeed now for the user: the `allowedActions` of the API. Worked out once."""
+    if not hasattr(invoice, "actions"):
+        invoice.actions = actions_of(invoice, user)  # type: ignore[attr-defined]  # it is set on the instance
+    return list(invoice.actions.allowed)

@@ -1,18 +1,22 @@
-"""The forms of the admin's invoice page: the draft, and its lines."""
+"""The forms of the admin's pages of documents: the draft, and the lines."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from django import forms
+from django.contrib import admin
 from django.forms.formsets import DELETION_FIELD_NAME
+from django.http import HttpRequest
 
-from core.admin import CommandForm, ExactField, refusal_text
+from audit.conflicts import NOTHING, Difference, differences_of
+from core.admin import CommandForm, ExactField, PercentageField, RateField, refusal_of, refusal_text
 from core.errors import DomainError
-from core.money import ZERO, currency_codes
+from core.money import ZERO, currency_codes, grouped_money, plain_text
+from core.widgets import dress_fields
 from invoices.models import InvoiceLine
-from invoices.services import Item
+from invoices.services import MAXIMUM_LINES, Item
 from invoices.totals import VatCategory
 from parties.models import Company
 
@@ -24,7 +28,7 @@ class InvoiceForm(CommandForm):
     """What is typed about a draft. What is left empty on a new one takes the company's default."""
 
     currency = forms.ChoiceField(choices=[("", "The company's own"), *((code, code) for code in currency_codes())])
-    discount_percent = ExactField(
+    discount_percent = PercentageField(
         decimals=4, required=False, label="Discount, %", help_text="Of the whole document. 10 is 10 %."
     )
     discount_amount = ExactField(
@@ -55,9 +59,15 @@ class LineForm(forms.ModelForm):
     description = forms.CharField(max_length=1000, widget=forms.TextInput(attrs={"class": "description"}))
     quantity = ExactField(decimals=6)
     unit_price = ExactField(decimals=6)
-    discount_percent = ExactField(decimals=4, required=False, label="Discount, %")
+    discount_percent = PercentageField(decimals=4, required=False, label="Discount, %")
     discount_amount = ExactField(decimals=4, required=False, label="Discount, amount")
-    vat_rate = ExactField(decimals=4, required=False, label="VAT rate", help_text="0.15 is 15 %. Empty: the company's.")
+    vat_rate = RateField(
+        decimals=4,
+        required=False,
+        label="VAT rate",
+        widget=forms.TextInput(attrs={"list": "vat-rates"}),
+        help_text="15 % or 0.15. Empty: the company's.",
+    )
     vat_category = forms.ChoiceField(
         required=False,
         label="VAT category",
@@ -79,17 +89,30 @@ class LineForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        dress_fields(self)
         leave_zero_discounts_empty(self)
+        self.leave_usual_category_empty()
+
+    def leave_usual_category_empty(self) -> None:
+        """The category that the rate stands for needs no choice."""
         line = self.instance
         if line.pk is not None and line.vat_category == category_by_rate(line, line.invoice.company):
             self.initial["vat_category"] = ""
+
+    @property
+    def stored_amount(self) -> str:
+        """What the line comes to as it is stored: gross where prices include VAT."""
+        line = self.instance
+        if line.pk is None or not isinstance(line, InvoiceLine):
+            return ""
+        return grouped_money(line.line_total if line.line_gross is None else line.line_gross, line.currency)
 
     def _post_clean(self) -> None:
         """Leave the line as it is stored: the service judges the values."""
 
 
 class LineFormSet(forms.BaseInlineFormSet):
-    """The lines of a draft as they are typed.
+    """The lines of a document as they are typed.
 
     The first forms are about lines that were there when the page was opened. Some of them may have been deleted since:
     what was typed about those is kept, and they are new lines if the form is saved all the same.
@@ -98,15 +121,15 @@ class LineFormSet(forms.BaseInlineFormSet):
     refusal: DomainError | None = None
 
     @cached_property
-    def stored_lines(self) -> dict[int, InvoiceLine]:
+    def stored_lines(self) -> dict[int, Any]:
         """The lines that there are now, by id."""
         return {line.pk: line for line in self.instance.lines.all()} if self.instance.pk else {}
 
-    def get_queryset(self) -> list[InvoiceLine]:
+    def get_queryset(self) -> list[Any]:
         """One line for each of the first forms; an empty one stands for a line that is gone."""
         if not self.is_bound:
             return list(self.stored_lines.values())
-        return [self._existing_object(self._posted_id(index)) or InvoiceLine() for index in self._opened_with]
+        return [self._existing_object(self._posted_id(index)) or self.model() for index in self._opened_with]
 
     def add_fields(self, form: Any, index: int | None) -> None:
         """As in any formset, but the id of a line that is gone is no error."""
@@ -134,6 +157,25 @@ class LineFormSet(forms.BaseInlineFormSet):
             if not deleted and (index < self.initial_form_count() or form.has_changed()):
                 yield form
 
+    def differences(self) -> Iterator[Difference]:
+        """The lines as they are typed, where they are not the lines that are stored now."""
+        named = set()
+        for index, form in enumerate(self.forms):
+            prefix = f"Line {index + 1}, "
+            named.add(form.instance.pk)
+            deleted = getattr(form, "cleaned_data", {}).get(DELETION_FIELD_NAME)
+            if form.instance.pk is None:
+                if form.has_changed():
+                    note = "Deleted meanwhile: saved as a new line." if index < self.initial_form_count() else ""
+                    yield Difference(prefix + "new", _typed_line(form), NOTHING, note)
+            elif deleted:
+                yield Difference(prefix + "deleted", NOTHING, _stored_line(form.instance))
+            else:
+                yield from differences_of(form, prefix=prefix)
+        for pk, line in self.stored_lines.items():
+            if pk not in named:
+                yield Difference("A line added meanwhile", NOTHING, _stored_line(line), "Saving yours takes it away.")
+
     def items(self) -> list[Item]:
         """The lines as the service takes them."""
         return [self._item(form) for form in self.billed_forms()]
@@ -154,12 +196,72 @@ class LineFormSet(forms.BaseInlineFormSet):
     def _opened_with(self) -> range:
         return range(self.initial_form_count())
 
-    def _existing_object(self, pk: Any) -> InvoiceLine | None:
+    def _existing_object(self, pk: Any) -> Any:
         return self.stored_lines.get(pk)
 
     def _posted_id(self, index: int) -> int | None:
         posted = self.data.get(f"{self.add_prefix(index)}-id", "")
         return int(posted) if posted.isascii() and posted.isdigit() else None
+
+
+def _typed_line(form: Any) -> str:
+    description, quantity, unit_price = (form[name].value() or "" for name in ("description", "quantity", "unit_price"))
+    return f"{description}: {quantity} x {unit_price}"
+
+
+def _stored_line(line: InvoiceLine) -> str:
+    return f"{line.description}: {plain_text(line.quantity)} x {plain_text(line.unit_price)}"
+
+
+class LineInline(admin.TabularInline):
+    """The lines of a draft. They belong to the invoice's form: whoever may change the one may change the others."""
+
+    model = InvoiceLine
+    form = LineForm
+    formset = LineFormSet
+    template = "invoices/admin/lines.html"
+    fields = (
+        "description",
+        "quantity",
+        "unit_price",
+        "discount_percent",
+        "discount_amount",
+        "vat_rate",
+        "vat_category",
+    )
+    verbose_name = "line"
+    max_num = MAXIMUM_LINES
+    extra = 1
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **options: Any) -> type[Any]:
+        """The formset of this request: it knows what was refused."""
+        formset = super().get_formset(request, obj, **options)
+        formset.refusal = refusal_of(request)
+        return formset
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the reader may bill at all, or bill here."""
+        return self._may(request, "add", obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the reader may change lines here."""
+        return self._may(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the reader may delete lines here."""
+        return self._may(request, "delete", obj)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the reader may see lines here."""
+        return self._may(request, "view", obj)
+
+    def _may(self, request: HttpRequest, verb: str, obj: Any) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}", obj)
+
+
+def lines_of(formsets: Sequence[LineFormSet]) -> list[Any]:
+    """The lines that were typed."""
+    return [item for formset in formsets for item in formset.items()]
 
 
 def category_by_rate(line: InvoiceLine, company: Company) -> str:

@@ -1,5 +1,6 @@
 """Invoices over REST: drafts, issue, reading. Their payments are read here and made in the payments room."""
 
+from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
@@ -263,6 +264,8 @@ class InvoiceSerializer(InvoiceRowSerializer):
 
     external_id = serializers.CharField(allow_null=True)
     metadata = MetadataField()
+    recurring_invoice_id = serializers.IntegerField(allow_null=True, help_text="What it was made from, by itself.")
+    recurring_period = serializers.DateField(allow_null=True, help_text="The first day of its period, if it recurs.")
     prices_include_vat = serializers.BooleanField()
     vat_rounding = serializers.ChoiceField(VatRounding.choices)
     discount_percent = ExactDecimalField(decimals=4)
@@ -316,6 +319,7 @@ class InvoiceFilterSerializer(CamelCaseSerializer):
     company_id = serializers.IntegerField(required=False)
     currency = TextField(max_length=3, required=False)
     external_id = TextField(max_length=EXTERNAL_ID_LENGTH, required=False)
+    recurring_invoice_id = serializers.IntegerField(required=False)
     search = TextField(max_length=200, required=False, help_text="Part of number, customer's name or reference.")
     overdue = serializers.BooleanField(required=False)
     issue_date_from = serializers.DateField(required=False)
@@ -324,6 +328,8 @@ class InvoiceFilterSerializer(CamelCaseSerializer):
     due_date_to = serializers.DateField(required=False)
     total_min = ExactDecimalField(decimals=4, required=False)
     total_max = ExactDecimalField(decimals=4, required=False)
+    vat_rate = ExactDecimalField(decimals=4, required=False, help_text="Of a line: 0.15 is 15 %.")
+    vat_category = serializers.ChoiceField(VatCategory.choices, required=False, help_text="Of a line.")
 
 
 class StepSerializer(CamelCaseSerializer):
@@ -410,8 +416,13 @@ class InvoiceViewSet(ScopedViewSet):
     def list(self, request: Request) -> Response:
         """Invoices as rows, newest first; each whole one has an address of its own."""
         self.require()
-        page = self.paginate_queryset(filtered_invoices(self.visible(), **self.filters()))
-        return self.get_paginated_response([listed(invoice) for invoice in page or []])
+        page = self.paginate_queryset(filtered_invoices(self.visible(), **self.filters())) or []
+        days: dict[int, date] = {}
+        for invoice in page:
+            invoice.seen_on = days.get(invoice.company_id) or days.setdefault(
+                invoice.company_id, invoice.company.today()
+            )
+        return self.get_paginated_response([listed(invoice) for invoice in page])
 
     @extend_schema(
         operation_id="createInvoice",

@@ -7,13 +7,14 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from django.db.models import F, IntegerField, Q, QuerySet
+from django.db.models import Count, F, IntegerField, Max, Q, QuerySet
 from django.db.models.functions import Length, Substr
 
 from audit.books import Fault, name_documents, register
 from core.errors import DomainError
 from invoices.lifecycle import Status, settled_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries, StoredDocument
+from invoices.recurring.models import RecurringInvoice, RecurringInvoiceLine
 from invoices.selectors import invoice_rows
 from invoices.totals import Discount, LineTotals, PricedLine, Terms, document_totals
 
@@ -59,9 +60,12 @@ def register_checks() -> None:
     register(numbers_have_no_gap)
     register(names_are_those_of_customers)
     register(stored_documents_are_unchanged)
+    register(recurring_invoices_follow_their_days)
     name_documents(Invoice, "number")
     name_documents(StoredDocument, "invoice__number")
     name_documents(InvoiceLine, "invoice__number")
+    name_documents(RecurringInvoice, "name")
+    name_documents(RecurringInvoiceLine, "recurring_invoice__name")
 
 
 def totals_follow_from_lines() -> Iterator[Fault]:
@@ -76,7 +80,7 @@ def statuses_follow_from_money() -> Iterator[Fault]:
     """The status of each issued invoice follows from what is paid of it."""
     issued = Invoice.objects.exclude(status__in=[Status.DRAFT, Status.CANCELLED]).order_by("id")
     for invoice in issued.values_list(*HEAD_COLUMNS, named=True).iterator(chunk_size=ROWS_AT_A_TIME):
-        expected = settled_status(invoice.total - invoice.credited, invoice.paid)
+        expected = settled_status(invoice.total, invoice.paid + invoice.credited)
         if invoice.status != expected:
             yield _fault(invoice, f"status is {invoice.status}, the money makes it {expected.value}")
 
@@ -117,6 +121,29 @@ def stored_documents_are_unchanged() -> Iterator[Fault]:
     for document in documents.iterator(chunk_size=FILES_AT_A_TIME):
         if sha256(document.content).hexdigest() != document.sha256:
             yield Fault("StoredDocument", document.id, document.file_name, "is not what was stored: its hash differs")
+
+
+def recurring_invoices_follow_their_days() -> Iterator[Fault]:
+    """No period was invoiced twice, each that was is done, and the next date is the first of the days after it."""
+    made = Invoice.objects.filter(recurring_invoice__isnull=False)
+    periods = made.order_by().values("recurring_invoice", "recurring_period").annotate(count=Count("id"))
+    for row in periods.filter(count__gt=1).iterator(chunk_size=ROWS_AT_A_TIME):
+        message = f"has {row['count']} invoices of {row['recurring_period']}"
+        yield Fault("RecurringInvoice", row["recurring_invoice"], "", message)
+    for recurring in (
+        RecurringInvoice.objects.annotate(last=Max("invoices__recurring_period")).order_by("pk").iterator()
+    ):
+        if recurring.last and (recurring.done_through is None or recurring.last > recurring.done_through):
+            message = f"has an invoice of {recurring.last}, and is done through {recurring.done_through or 'nothing'}"
+            yield Fault("RecurringInvoice", recurring.pk, recurring.name, message)
+        try:
+            expected = recurring.series.first_after(recurring.done_through)
+        except (ValueError, ArithmeticError):
+            yield Fault("RecurringInvoice", recurring.pk, recurring.name, "its next date cannot be worked out")
+            continue
+        if recurring.next_date != expected:
+            message = f"comes next on {recurring.next_date}; by its days it is {expected}"
+            yield Fault("RecurringInvoice", recurring.pk, recurring.name, message)
 
 
 def _documents() -> Iterator[list[Any]]:
@@ -187,8 +214,8 @@ def _fault(invoice: Any, message: str) -> Fault:
 
 
 def _numbered_invoices() -> Iterator[Any]:
-    """The numbered invoices, series by series, in the order of their numbers ("INV-2026-000042")."""
-    numbered: QuerySet[Any] = Invoice.objects.filter(number__isnull=False).annotate(
+    """The invoices numbered here, series by series, in the order of their numbers ("INV-2026-000042")."""
+    numbered: QuerySet[Any] = Invoice.objects.filter(number__isnull=False, is_imported=False).annotate(
         prefix=Substr("number", 1, len("INV-2026")), digits=Length("number", output_field=IntegerField())
     )
     ordered = numbered.order_by("company_id", "prefix", "digits", F("number"))

@@ -17,12 +17,14 @@ from typing import Any, TypeVar
 from django.db import transaction
 
 from audit.actors import Actor
+from audit.models import Change
 from audit.services import ENTRIES_AT_ONCE, insert_rows, recording_each, require_version, write_versions
 from core.database import KEYS
 from core.errors import ConstraintBroken, DomainError, constraint_broken
 from core.money import ZERO
 from core.text import clean_external_id
 from invoices.models import Invoice, InvoiceLine
+from invoices.recurring.models import RecurringInvoice
 from invoices.services import (
     InvoiceNotFound,
     Item,
@@ -34,6 +36,7 @@ from invoices.services import (
     next_numbers,
     no_such_line,
     require_billable,
+    require_foreign_number,
     require_issuable,
     tell_issued,
     work_out,
@@ -57,9 +60,21 @@ class TooManyRows(DomainError):
     default_detail = f"At most {MAXIMUM_ROWS} invoices are possible at once; send the others after them."
 
 
+@dataclass(frozen=True)
+class Occurrence:
+    """The day of a recurring invoice, locked by the caller, that a new invoice is for; `next_day` comes after it."""
+
+    recurring_invoice: RecurringInvoice
+    day: date
+    next_day: date | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class NewInvoice:
-    """What `create_draft` is told, and whether the draft is issued with it: then the row is both or neither."""
+    """What `create_draft` is told, and whether the draft is issued with it: then the row is both or neither.
+
+    Of recurring invoices each comes once; it moves on to its next day together with the invoice.
+    """
 
     company: Company
     customer_id: int
@@ -73,6 +88,9 @@ class NewInvoice:
     external_id: str | None = None
     metadata: Mapping[str, object] | None = None
     issue: bool = False
+    number: str | None = None
+    """Under which it was issued elsewhere: it is issued under that, belongs to no series of ours, and is not mailed."""
+    occurrence: Occurrence | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +109,8 @@ class _Checked:
     worked: WorkedDraft
     values: dict[str, Any]
     issue: bool
+    number: str | None
+    occurrence: Occurrence | None
 
 
 def create_invoices(*, actor: Actor, rows: Sequence[NewInvoice]) -> list[Outcome]:
@@ -102,7 +122,7 @@ def create_invoices(*, actor: Actor, rows: Sequence[NewInvoice]) -> list[Outcome
     with transaction.atomic():
         outcomes: dict[int, Outcome] = {}
         customers = hold_customers({row.customer_id for row in rows})
-        companies = {pk: hold_company(pk) for pk in sorted({row.company.pk for row in rows if row.issue})}
+        companies = {pk: hold_company(pk) for pk in sorted({row.company.pk for row in rows if row.issue or row.number})}
         taken = _taken_external_ids(rows)
         checked = []
         for index, row in enumerate(rows):
@@ -174,15 +194,9 @@ def _require_few(rows: Sequence[Any]) -> None:
         raise TooManyRows
 
 
-def _checked(
-    index: int,
-    row: NewInvoice,
-    customers: Mapping[int, Customer],
-    companies: Mapping[int, Company],
-    taken: set[tuple[int, str | None]],
-) -> _Checked:
-    """The row, worked out. Its external id is `taken` from now on. Raises what `create_draft` raises, or issuing it."""
-    worked = work_out(
+def work_out_row(row: NewInvoice) -> WorkedDraft:
+    """What `create_draft` makes of the row before anything is looked up. Raises what it raises."""
+    return work_out(
         company=row.company,
         items=row.items,
         issue_date=row.issue_date,
@@ -192,20 +206,36 @@ def _checked(
         discount_percent=row.discount_percent,
         discount_amount=row.discount_amount,
     )
+
+
+def _checked(
+    index: int,
+    row: NewInvoice,
+    customers: Mapping[int, Customer],
+    companies: Mapping[int, Company],
+    taken: set[tuple[int, str | None]],
+) -> _Checked:
+    """The row, worked out. Its external id is `taken` from now on. Raises what `create_draft` raises, or issuing it."""
+    worked = work_out_row(row)
     customer = require_billable(customers.get(row.customer_id), row.company)
     values = draft_values(worked, row.company, customer, row.external_id, row.metadata)
+    if row.occurrence:
+        values["recurring_invoice"] = row.occurrence.recurring_invoice
+        values["recurring_period"] = row.occurrence.day
     for position, item in enumerate(worked.lines, start=1):
         if item.id is not None:
             raise no_such_line(position)
     external_id = (row.company.pk, values["external_id"])
     if external_id in taken:
         raise constraint_broken(Invoice, "invoice_external_id_unique")
-    if row.issue:
+    number = require_foreign_number(row.number) if row.number is not None else None
+    values["is_imported"] = number is not None
+    if row.issue or number:
         values["company"] = companies[row.company.pk]
         require_issuable(Invoice(**values), has_lines=bool(worked.lines))
     if values["external_id"]:
         taken.add(external_id)
-    return _Checked(index, worked, values, row.issue)
+    return _Checked(index, worked, values, row.issue, number, row.occurrence)
 
 
 def _taken_external_ids(rows: Sequence[NewInvoice]) -> set[tuple[int, str | None]]:
@@ -243,10 +273,29 @@ def _create(actor: Actor, rows: Sequence[_Checked]) -> list[Invoice]:
         insert_rows(invoices)
         if lines := _lines(invoices, rows):
             insert_rows(lines)
-    to_issue = [invoice for invoice, row in zip(invoices, rows, strict=True) if row.issue]
+        _move_on(rows, changes)
+    to_issue = [invoice for invoice, row in zip(invoices, rows, strict=True) if row.issue and not row.number]
     if to_issue:
         _issue(actor, to_issue)
+    foreign = [(invoice, row.number) for invoice, row in zip(invoices, rows, strict=True) if row.number]
+    if foreign:
+        _keep_as_issued(actor, foreign)
     return invoices
+
+
+def _move_on(rows: Sequence[_Checked], changes: Sequence[Change]) -> None:
+    """Let the recurring invoices of the rows go on to their next days, each under the entry of its new invoice.
+
+    The caller's own are left as they are: what is written here may be rolled back.
+    """
+    moved = [(row.occurrence, change) for row, change in zip(rows, changes, strict=True) if row.occurrence]
+    if not moved:
+        return
+    write_versions(
+        [RecurringInvoice(pk=o.recurring_invoice.pk, version=o.recurring_invoice.version) for o, _ in moved],
+        [{"done_through": o.day, "next_date": o.next_day, "problem": ""} for o, _ in moved],
+        [change for _, change in moved],
+    )
 
 
 def _lines(invoices: Iterable[Invoice], rows: Iterable[_Checked]) -> list[InvoiceLine]:
@@ -270,6 +319,16 @@ def _issue(actor: Actor, invoices: Sequence[Invoice]) -> Sequence[Invoice]:
         write_versions(invoices, values, changes)
     tell_issued(actor, invoices)
     return invoices
+
+
+def _keep_as_issued(actor: Actor, invoices: Sequence[tuple[Invoice, str]]) -> None:
+    """Freeze what was issued elsewhere under its number. Nobody is told: the customer has it already."""
+    company_ids = [invoice.company_id for invoice, _ in invoices]
+    with recording_each(actor=actor, action="invoice.imported", company_ids=company_ids) as changes:
+        values = [
+            issued_values(invoice, number, change) for (invoice, number), change in zip(invoices, changes, strict=True)
+        ]
+        write_versions([invoice for invoice, _ in invoices], values, changes)
 
 
 def _numbers_of(invoices: Iterable[Invoice]) -> dict[int, str]:

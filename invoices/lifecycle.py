@@ -107,8 +107,8 @@ def _is_locked(command: Command, facts: Facts) -> bool:
     return command in (Command.PAY, Command.REFUND, Command.REVERSE) and facts.is_today_locked
 
 
-def settled_status(total: Decimal, paid: Decimal) -> Status:
-    """The status of an issued invoice that follows from its money. One whose total is zero is Paid."""
-    if paid >= total:
+def settled_status(total: Decimal, settled: Decimal) -> Status:
+    """The status of an issued invoice that follows from what is paid and credited of it. A total of zero is Paid."""
+    if settled >= total:
         return Status.PAID
-    return Status.PARTIALLY_PAID if paid > 0 else Status.ISSUED
+    return Status.PARTIALLY_PAID if settled > 0 else Status.ISSUED

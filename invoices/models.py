@@ -18,11 +18,13 @@ from core.model_fields import (
     PercentField,
     PriceField,
     RateField,
+    discount_possible,
     sums_to_zero,
     within_limit,
 )
 from core.text import EXTERNAL_ID_LENGTH
 from invoices.lifecycle import Status
+from invoices.recurring.models import OnRun, RecurringInvoice
 from invoices.totals import Discount, PricedLine, Terms, VatBreakdown, VatCategory, breakdown_of
 from parties.models import Company, Customer, VatRounding
 
@@ -35,22 +37,13 @@ OPEN_STATUSES = (Status.ISSUED, Status.PARTIALLY_PAID)
 IS_OPEN = Q(status__in=OPEN_STATUSES)
 
 
-def _discount_constraint(name: str) -> models.CheckConstraint:
-    return models.CheckConstraint(
-        condition=Q(discount_percent=0, discount_amount__gte=0)
-        | Q(discount_amount=0, discount_percent__gt=0, discount_percent__lte=100),
-        name=name,
-        violation_error_code="discount_invalid",
-        violation_error_message="A discount is a percentage from 0 to 100, or an amount, not both.",
-    )
-
-
 class Invoice(Recorded):
     """A bill: a draft until it is issued, then frozen but for what is paid.
 
     `seller` and `buyer` are the parties as they were at issue; `outstanding` is worked out by the database, zero once
     the invoice is cancelled, and stale in memory after a write. `present_customer_name` is set where the customer was
     renamed after the last version of a document that was never issued: not on record, since it follows from others.
+    `is_imported` marks what was issued elsewhere: its number is that program's, and of no series of ours.
     """
 
     guards: ClassVar[tuple[Guard, ...]] = (
@@ -61,6 +54,7 @@ class Invoice(Recorded):
                 "customer",
                 "customer_name",
                 "number",
+                "is_imported",
                 "issue_date",
                 "due_date",
                 "currency",
@@ -76,13 +70,15 @@ class Invoice(Recorded):
                 "seller",
                 "buyer",
                 "created_at",
+                "recurring_invoice",
+                "recurring_period",
             ),
         ),
         FrozenSince("cancelled_at", ("issued_at",), message="a cancelled document stays cancelled"),
         OnlyRises("entry_count", message="entries are never taken back"),
     )
     api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber", "buyer": "customer"}
-    internal_fields: ClassVar[frozenset[str]] = frozenset({"credited", "entry_count"})
+    internal_fields: ClassVar[frozenset[str]] = frozenset({"credited", "entry_count", "is_imported"})
 
     # Both have indexes below that begin with them.
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices", db_index=False)
@@ -90,6 +86,7 @@ class Invoice(Recorded):
     customer_name = models.CharField(max_length=200, editable=False)
     present_customer_name = models.CharField(max_length=200, null=True, editable=False)
     number = models.CharField(max_length=40, null=True, editable=False)
+    is_imported = models.BooleanField(default=False, db_default=False, editable=False)
     status = models.CharField(max_length=13, choices=Status, default=Status.DRAFT, editable=False)
     issue_date = models.DateField()
     due_date = models.DateField()
@@ -119,6 +116,11 @@ class Invoice(Recorded):
     external_id = models.CharField(max_length=EXTERNAL_ID_LENGTH, null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     search_text = models.TextField(default="", editable=False)
+    # Younger than the first sealed versions, where a column may be added only if it is NULL.
+    recurring_invoice = models.ForeignKey(
+        RecurringInvoice, on_delete=models.PROTECT, null=True, editable=False, related_name="invoices", db_index=False
+    )
+    recurring_period = models.DateField(null=True, editable=False, help_text="The day on which its period begins.")
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
     issued_at = models.DateTimeField(null=True, editable=False)
     cancelled_at = models.DateTimeField(null=True, editable=False)
@@ -168,6 +170,20 @@ class Invoice(Recorded):
                 violation_error_code="external_id_taken",
                 violation_error_message="Another invoice of the company has this externalId.",
             ),
+            models.UniqueConstraint(
+                fields=("recurring_invoice", "recurring_period"),
+                condition=Q(recurring_invoice__isnull=False),
+                name="invoice_recurring_period_unique",
+                violation_error_code="period_invoiced",
+                violation_error_message="This period of the recurring invoice has its invoice already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(recurring_invoice=None, recurring_period=None)
+                | Q(recurring_invoice__isnull=False, recurring_period__isnull=False),
+                name="invoice_recurs_with_period",
+                violation_error_code="period_missing",
+                violation_error_message="What a recurring invoice made is of one of its periods.",
+            ),
             models.CheckConstraint(
                 condition=Q(due_date__gte=F("issue_date")),
                 name="invoice_due_not_before_issue",
@@ -186,7 +202,7 @@ class Invoice(Recorded):
                 violation_error_code="payment_exceeds_outstanding",
                 violation_error_message="Payment exceeds outstanding amount.",
             ),
-            _discount_constraint("invoice_discount_possible"),
+            discount_possible("invoice_discount_possible"),
             within_limit(
                 "invoice_amounts_limited",
                 "discount_amount",
@@ -256,6 +272,11 @@ class Invoice(Recorded):
         return self.status in OPEN_STATUSES and self.due_date < (self.seen_on or self.company.today())
 
     @property
+    def is_sent_when_issued(self) -> bool:
+        """Whether it is mailed at issue whatever the company does with others: its recurring invoice says so."""
+        return self.recurring_invoice is not None and self.recurring_invoice.on_run == OnRun.SEND
+
+    @property
     def vat_breakdown(self) -> list[VatBreakdown]:
         """Net and VAT per category and rate, from the lines."""
         amounts = (
@@ -276,9 +297,12 @@ class Invoice(Recorded):
 
     @property
     def seller_details(self) -> dict[str, Any]:
-        """The company as it was at issue, or as it is now on a draft. How it prints is kept in `seller` too."""
+        """The company as it was at issue, or as it is now on a draft. How it prints is kept in `seller` too.
+
+        What was not yet kept when the document was issued is empty.
+        """
         present = self.company.seller_details()
-        return {name: self.seller[name] for name in present} if self.seller else present
+        return {name: self.seller.get(name, "") for name in present} if self.seller else present
 
     @property
     def buyer_details(self) -> dict[str, Any]:
@@ -332,7 +356,7 @@ class InvoiceLine(Recorded):
                 violation_error_code="vat_rate_invalid",
                 violation_error_message="Category S has a rate above 0 and at most 1, all others have rate 0.",
             ),
-            _discount_constraint("line_discount_possible"),
+            discount_possible("line_discount_possible"),
             within_limit(
                 "line_amounts_limited", "discount_amount", "line_total", "line_gross", "taxable_amount", "vat_amount"
             ),

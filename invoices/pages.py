@@ -4,22 +4,23 @@ SQLite, for a small office, reads them.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, OrderBy, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import OrderBy, QuerySet
 from django.utils.dateparse import parse_date
 from rest_framework.request import Request
 
 from core.api.pagination import KeysetPagination
+from core.database import unindexed
 from invoices.selectors import invoice_rows
 from parties.models import Company
 
 MOST_COMPANIES = 20
 MOST_DAYS = 366
 SPANS = (("issueDateFrom", "issueDateTo"), ("dueDateFrom", "dueDateTo"))
-SELECTIVE = ("companyId", "customerId", "externalId")
+SELECTIVE = ("companyId", "customerId", "externalId", "recurringInvoiceId")
 """Filters with an index of their own, which a caller of several companies needs no others beside."""
 
 
@@ -41,7 +42,8 @@ class InvoicePagination(KeysetPagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """One page of invoices. Raises a 400 for a bad cursor, ordering or page size."""
-        self.company_ids = _separate_companies(request, view.caller)
+        is_selective = any(name in request.query_params for name in SELECTIVE)
+        self.company_ids = [] if is_selective else separate_companies(view.caller)
         self.has_short_span = any(_is_short(request, *names) for names in SPANS)
         return super().paginate_queryset(queryset, request, view)
 
@@ -51,17 +53,15 @@ class InvoicePagination(KeysetPagination):
         if connection.vendor == "sqlite" or not (goes_by_days or self.company_ids):
             return super().first_rows(rows.only(*LISTED_COLUMNS), order, count)
         parts = [rows.filter(company_id=company_id) for company_id in self.company_ids] or [rows]
-        part_order = _by_no_index(order) if goes_by_days else order
+        part_order = by_no_index(order) if goes_by_days else order
         ids, *others = [part.order_by(*part_order).values("pk")[:count] for part in parts]
         if others:
             ids = ids.union(*others, all=True)
         return super().first_rows(invoice_rows().only(*LISTED_COLUMNS).filter(pk__in=ids), order, count)
 
 
-def _separate_companies(request: Request, caller: Any) -> list[int]:
-    """The companies to be read one by one; none where one statement does."""
-    if any(name in request.query_params for name in SELECTIVE):
-        return []
+def separate_companies(caller: Any) -> list[int]:
+    """The companies of the caller to be read one by one; none where one statement does."""
     if caller.is_superuser:
         company_ids = list(Company.objects.order_by().values_list("pk", flat=True)[: MOST_COMPANIES + 1])
     else:
@@ -73,11 +73,15 @@ def _is_short(request: Request, first_name: str, last_name: str) -> bool:
     """Whether the filters, valid already, ask for a span of days with both ends, of up to MOST_DAYS."""
     first = parse_date(request.query_params.get(first_name, ""))
     last = parse_date(request.query_params.get(last_name, ""))
+    return is_short_span(first, last)
+
+
+def is_short_span(first: date | None, last: date | None) -> bool:
+    """Whether the days are few enough for all their rows to be looked at."""
     return first is not None and last is not None and (last - first).days < MOST_DAYS
 
 
-def _by_no_index(order: Sequence[str]) -> list[Any]:
-    """The order by creation in words that PostgreSQL knows no index for: it sorts what the other conditions leave."""
+def by_no_index(order: Sequence[str]) -> list[Any]:
+    """The order by creation, without its index."""
     column, row_id = order
-    created_at = Coalesce(F("created_at"), F("created_at"))
-    return [OrderBy(created_at, descending=column.startswith("-")), row_id]
+    return [OrderBy(unindexed("created_at"), descending=column.startswith("-")), row_id]

@@ -1,27 +1,35 @@
 """The invoices that exist for a user, shaped for lists and for one document."""
 
 import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Prefetch, Q, QuerySet, Value
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import StrIndex
 
-from audit.selectors import TimelineEntry, newest_first, timeline
+from audit.models import Change
+from audit.selectors import History, TimelineEntry, newest_first, timeline
+from core.database import unindexed
 from core.money import ZERO, money_text
 from core.prepared import Prepared, Slot, attach
 from core.scope import CompanyMember, visible_to
 from core.text import comparison_key
-from invoices.lifecycle import Command, Facts, obstacle
-from invoices.models import IS_OPEN, NUMBER_OR_BLANK, SHOWN_NAME, Invoice, InvoiceLine
+from invoices.lifecycle import Command, Facts, Status, obstacle
+from invoices.models import IS_OPEN, NUMBER_OR_BLANK, OPEN_STATUSES, SHOWN_NAME, Invoice, InvoiceLine
 from invoices.totals import document_totals
 from parties.models import Company
 
 WORD = re.compile(r"\w+")
 RARE_WORD = re.compile(r"(?=.*\d)(?!\d{1,4}$).{4,}")
 """With a digit, and no year: a number's or a reference's own part."""
+MOST_SUMMED = 10_000
+"""Of how many invoices a list shows the totals: about as many as one can look through."""
+LATEST_COMMANDS = 6
+RATES_LOOKED_AT = 50
+"""Of how many documents the rates of VAT are offered again."""
 
 
 def invoice_rows() -> QuerySet[Invoice]:
@@ -39,7 +47,9 @@ def invoices_of(user: CompanyMember) -> QuerySet[Invoice]:
 
 
 _REFERENCE = Prepared(lambda: Invoice.objects.filter(pk=Slot("id")).only("id", "company_id"))
-_DOCUMENT = Prepared(lambda: Invoice.objects.select_related("company", "customer").filter(pk=Slot("id")))
+_DOCUMENT = Prepared(
+    lambda: Invoice.objects.select_related("company", "customer").filter(pk=Slot("id")).annotate(**_further_facts)
+)
 _LINES = Prepared(lambda: InvoiceLine.objects.filter(invoice=Slot("id")))
 _PAYMENTS = Prepared(lambda: _payments().filter(invoice=Slot("id")))
 
@@ -68,6 +78,7 @@ def filtered_invoices(
     invoices: QuerySet[Invoice],
     *,
     status: str | None = None,
+    statuses: Collection[str] | None = None,
     customer_id: int | None = None,
     company_id: int | None = None,
     currency: str | None = None,
@@ -78,10 +89,16 @@ def filtered_invoices(
     total_min: Decimal | None = None,
     total_max: Decimal | None = None,
     external_id: str | None = None,
+    recurring_invoice_id: int | None = None,
     search: str | None = None,
     overdue: bool | None = None,
+    vat_rate: Decimal | None = None,
+    vat_category: str | None = None,
 ) -> QuerySet[Invoice]:
-    """The invoices that fit all the filters given; None leaves a filter out."""
+    """The invoices that fit all the filters given; None leaves a filter out.
+
+    Rate and category of VAT are those of one line: of 15 % and S, there is a line that has both.
+    """
     conditions: dict[str, Any] = {
         "status": status,
         # Of an id that no column holds, the lookup of the key itself says that nothing has it.
@@ -95,13 +112,50 @@ def filtered_invoices(
         "total__gte": total_min,
         "total__lte": total_max,
         "external_id": external_id,
+        "recurring_invoice__id": recurring_invoice_id,
     }
     invoices = invoices.filter(**{name: value for name, value in conditions.items() if value is not None})
+    if statuses is not None:
+        invoices = invoices.filter(status__in=sorted(statuses))
     if search is not None:
         invoices = _found_by(comparison_key(search), invoices)
     if overdue is not None:
         invoices = invoices.filter(_overdue() if overdue else ~_overdue())
+    line = {"vat_rate": vat_rate, "vat_category": vat_category}
+    taxed = {name: value for name, value in line.items() if value is not None}
+    if taxed:
+        # By the index of the lines of an invoice: few are read for each that the other filters leave.
+        invoices = invoices.filter(Exists(InvoiceLine.objects.filter(invoice=OuterRef("pk"), **taxed)))
     return invoices
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What invoices of one currency come to."""
+
+    currency: str
+    count: int
+    total: Decimal
+    outstanding: Decimal
+
+
+def sums_of(invoices: QuerySet[Invoice]) -> list[Sums] | None:
+    """The sums of the invoices for each currency; None where there are more than MOST_SUMMED of them.
+
+    What is cancelled is counted and adds to no sum; on a draft nothing is outstanding yet. Added in Python: SQLite
+    would add floats.
+    """
+    columns = ("currency", "status", "total", "outstanding")
+    rows = list(invoices.order_by().values_list(*columns)[: MOST_SUMMED + 1])
+    if len(rows) > MOST_SUMMED:
+        return None
+    sums: dict[str, Sums] = {}
+    for currency, status, total, outstanding in rows:
+        before = sums.get(currency, Sums(currency, 0, ZERO, ZERO))
+        billed = ZERO if status == Status.CANCELLED else total
+        owed = outstanding if status in OPEN_STATUSES else ZERO
+        sums[currency] = Sums(currency, before.count + 1, before.total + billed, before.outstanding + owed)
+    return [sums[currency] for currency in sorted(sums)]
 
 
 @dataclass(frozen=True)
@@ -160,7 +214,7 @@ class Actions:
 
 
 def actions_of(invoice: Invoice, user: Any) -> Actions:
-    """The commands on the invoice itself. It was read with its lines."""
+    """The commands on the invoice itself, those of the rooms above included. It was read with its lines."""
     facts = facts_of(invoice)
     blocked = {}
     allowed = []
@@ -173,7 +227,28 @@ def actions_of(invoice: Invoice, user: Any) -> Actions:
             allowed.append(command.value)
         else:
             blocked[command.value] = code
+    for name, obstacle_of in _further_actions.items():
+        code = obstacle_of(invoice, user)
+        if code is None:
+            allowed.append(name)
+        else:
+            blocked[name] = code
     return Actions(allowed, blocked)
+
+
+_further_actions: dict[str, Callable[[Invoice, Any], str | None]] = {}
+_further_facts: dict[str, Exists] = {}
+
+
+def offer_action(name: str, obstacle_of: Callable[[Invoice, Any], str | None], **facts: Exists) -> None:
+    """Let a room above name a command of its own among the actions of an invoice.
+
+    `obstacle_of` gives the code of the refusal in which it would end now for this user, or None. It costs no statement
+    for a user who may not. `facts` that it needs are read with `invoice_document`, as attributes under their names; an
+    invoice that was read otherwise has none.
+    """
+    _further_actions[name] = obstacle_of
+    _further_facts.update(facts)
 
 
 def with_actions(invoice: Invoice, user: Any) -> Invoice:
@@ -217,16 +292,49 @@ def facts_of(invoice: Invoice) -> Facts:
     )
 
 
+def billed_currencies(company_id: int) -> Iterator[str]:
+    """The currencies that the company has billed in, each found by one look into the index."""
+    last: str | None = ""
+    while last is not None:
+        later = Invoice.objects.filter(company=company_id, currency__gt=last).order_by("currency")
+        last = later.values_list("currency", flat=True).first()
+        if last is not None:
+            yield last
+
+
+def open_invoice_ids(company_id: int, customer_ids: Collection[int], *, most: int) -> list[int]:
+    """The open invoices of these customers that are due first, `most` of them: found in an index, no row is read."""
+    currencies = list(billed_currencies(company_id))
+    found = Invoice.objects.filter(IS_OPEN, company=company_id, currency__in=currencies, customer__in=customer_ids)
+    return list(found.order_by(unindexed("due_date"), "pk").values_list("pk", flat=True)[:most])
+
+
+def latest_vat_rates(company: Company) -> list[Decimal]:
+    """The rates on the newest documents of the company, the lowest first."""
+    newest = Invoice.objects.filter(company=company).order_by("-created_at", "-id").values("pk")[:RATES_LOOKED_AT]
+    lines = InvoiceLine.objects.filter(invoice__in=list(newest.values_list("pk", flat=True))).order_by()
+    return sorted(lines.values_list("vat_rate", flat=True).distinct())
+
+
 def invoice_timeline(invoice: Invoice) -> list[TimelineEntry]:
     """What happened to an invoice, its lines and its payments, newest first."""
+    return newest_first(entry for model, rows in invoice_histories(invoice) for entry in timeline(model, rows))
+
+
+def invoice_histories(invoice: Invoice) -> list[History]:
+    """The history rows of an invoice, of its lines and of its payments."""
     payment_model = _payment_model()
-    return newest_first(
-        [
-            *timeline(Invoice, Invoice.history.filter(id=invoice.pk)),
-            *timeline(InvoiceLine, InvoiceLine.history.filter(invoice_id=invoice.pk)),
-            *timeline(payment_model, payment_model.history.filter(invoice_id=invoice.pk)),
-        ]
-    )
+    return [
+        (Invoice, Invoice.history.filter(id=invoice.pk)),
+        (InvoiceLine, InvoiceLine.history.filter(invoice_id=invoice.pk)),
+        (payment_model, payment_model.history.filter(invoice_id=invoice.pk)),
+    ]
+
+
+def latest_commands(invoice: Invoice) -> list[Change]:
+    """The newest commands on the invoice, its lines and its payments: each of them made a version of the invoice."""
+    versions = Invoice.history.filter(id=invoice.pk).order_by("-version").select_related("change")
+    return [version.change for version in versions[:LATEST_COMMANDS]]
 
 
 def _payment_model() -> Any:

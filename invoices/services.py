@@ -1,12 +1,13 @@
-"""The verbs of invoices: draft, edit, delete, issue, cancel, settle. The only code that writes them.
+"""The verbs of invoices: draft, duplicate, edit, delete, issue, cancel, settle. The only code that writes them.
 
 Errors: InvoiceNotFound, WrongStatus, StaleVersion, ItemInvalid, DiscountInvalid, InvoiceWithoutLines, DueBeforeIssue,
 DateInvalid, PeriodLocked, HasEntries, SeriesInUse, CustomerUnknown, CustomerArchived, CustomerAmbiguous,
-UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding.
+UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding, NumberInvalid.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -42,6 +43,9 @@ MAXIMUM_LINES = 1_000
 RATE_DECIMALS = 4
 EARLIEST_DATE = date(1900, 1, 1)
 LATEST_DATE = date(2999, 12, 31)
+MAXIMUM_NUMBER_LENGTH = 40
+OWN_NUMBER = re.compile(r"INV-[0-9]{4}-[0-9]+", re.IGNORECASE)
+"""What the series' own numbers look like."""
 
 _followers_of_issues: list[Callable[[Actor, Sequence[Invoice]], None]] = []
 
@@ -78,6 +82,13 @@ class SeriesInUse(DomainError):
     code = "series_in_use"
     title = "Series in use"
     default_detail = "This series has given numbers already; its next number follows from the last."
+
+
+class NumberInvalid(DomainError):
+    """A number that an invoice cannot have had elsewhere."""
+
+    code = "number_invalid"
+    title = "Number not acceptable"
 
 
 class InvoiceWithoutLines(DomainError):
@@ -224,6 +235,26 @@ def create_draft(
             invoice = Invoice.objects.create(**values, change=change)
             _replace_lines(invoice, {}, worked.lines, worked.totals, change)
     return invoice
+
+
+def duplicate_invoice(*, actor: Actor, invoice_id: int) -> Invoice:
+    """A new draft for the same customer with the same lines, discounts and currency, dated today; of any invoice.
+
+    It is due after the company's payment days. What names the old document (number, externalId, metadata) stays there.
+    """
+    invoice = Invoice.objects.select_related("company").prefetch_related("lines").filter(pk=invoice_id).first()
+    if invoice is None:
+        raise InvoiceNotFound
+    return create_draft(
+        actor=actor,
+        company=invoice.company,
+        customer_id=invoice.customer_id,
+        items=[replace(item, id=None) for item in _items_of(invoice.lines.all())],
+        currency=invoice.currency,
+        prices_include_vat=invoice.prices_include_vat,
+        discount_percent=invoice.discount_percent,
+        discount_amount=invoice.discount_amount,
+    )
 
 
 def work_out(
@@ -406,6 +437,21 @@ def require_issuable(invoice: Invoice, *, has_lines: bool) -> None:
     require_open_period(invoice.company, invoice.issue_date)
 
 
+def require_foreign_number(number: str) -> str:
+    """The number of an invoice that was issued elsewhere, trimmed. Raises NumberInvalid.
+
+    Numbers of our own form are not taken in: our series would meet them one day.
+    """
+    number = clean_text(number, max_length=MAXIMUM_NUMBER_LENGTH, field="number")
+    if not number:
+        raise NumberInvalid("An invoice that was issued has a number.", field="number")
+    if OWN_NUMBER.fullmatch(number):
+        raise NumberInvalid(
+            f"{number} is a number that FinTrack gives itself: put something before it.", field="number"
+        )
+    return number
+
+
 def issued_values(invoice: Invoice, number: str, change: Change) -> dict[str, Any]:
     """The columns that `change` writes to issue the invoice under `number`."""
     return {
@@ -473,23 +519,38 @@ def set_next_number(*, actor: Actor, company: Company, year: int, next_value: in
     return series
 
 
-def settle_invoice(*, invoice: Invoice, amount: Decimal, entries: int, reference: str = "", change: Change) -> None:
+def settle_invoice(
+    *,
+    invoice: Invoice,
+    amount: Decimal = ZERO,
+    credited: Decimal = ZERO,
+    entries: int,
+    reference: str = "",
+    change: Change,
+) -> None:
     """Move what is paid of a locked invoice by `amount`, together with the ledger entries that `change` records.
 
-    `amount` is negative for refunds and reversals. The invoice is found by `reference` from now on.
-    Raises PaymentExceedsOutstanding.
+    `credited` is what less is owed without a payment. Both are negative for what undoes an entry. The invoice is found
+    by `reference` from now on. Raises PaymentExceedsOutstanding.
     """
-    paid = invoice.paid + amount
-    if not ZERO <= paid <= invoice.total - invoice.credited:
+    values = settled_values(invoice, amount=amount, credited=credited, entries=entries, reference=reference)
+    write_version(invoice, change=change, **values)
+
+
+def settled_values(
+    invoice: Invoice, *, amount: Decimal = ZERO, credited: Decimal = ZERO, entries: int, reference: str = ""
+) -> dict[str, Any]:
+    """The columns that settle the invoice by what is paid and what is credited. Raises PaymentExceedsOutstanding."""
+    paid, all_credited = invoice.paid + amount, invoice.credited + credited
+    if paid < ZERO or all_credited < ZERO or paid + all_credited > invoice.total:
         raise PaymentExceedsOutstanding(field="amount")
-    write_version(
-        invoice,
-        change=change,
-        paid=paid,
-        status=settled_status(invoice.total - invoice.credited, paid),
-        entry_count=invoice.entry_count + entries,
-        search_text=search_text(invoice.search_text, reference),
-    )
+    return {
+        "paid": paid,
+        "credited": all_credited,
+        "status": settled_status(invoice.total, paid + all_credited),
+        "entry_count": invoice.entry_count + entries,
+        "search_text": search_text(invoice.search_text, reference),
+    }
 
 
 def store_document(*, actor: Actor, document: StoredDocument, company_id: int) -> StoredDocument:

@@ -5,6 +5,7 @@ from django.urls import path
 from core.api.renderers import PDF_RENDERERS
 from invoices.api import InvoiceViewSet
 from invoices.bulk_api import BulkInvoiceViewSet
+from invoices.recurring.api import RecurringInvoiceViewSet
 
 urlpatterns = [
     path("invoices", InvoiceViewSet.as_view({"get": "list", "post": "create"}), name="invoices"),
@@ -23,4 +24,39 @@ urlpatterns = [
         name="invoice-pdf",
     ),
     path("invoices/<int:id>/history", InvoiceViewSet.as_view({"get": "history"}), name="invoice-history"),
+    path(
+        "recurring-invoices",
+        RecurringInvoiceViewSet.as_view({"get": "list", "post": "create"}),
+        name="recurring-invoices",
+    ),
+    path(
+        "recurring-invoices/<int:id>",
+        RecurringInvoiceViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="recurring-invoice",
+    ),
+    path(
+        "recurring-invoices/<int:id>/pause",
+        RecurringInvoiceViewSet.as_view({"post": "pause"}),
+        name="recurring-invoice-pause",
+    ),
+    path(
+        "recurring-invoices/<int:id>/resume",
+        RecurringInvoiceViewSet.as_view({"post": "resume"}),
+        name="recurring-invoice-resume",
+    ),
+    path(
+        "recurring-invoices/<int:id>/end",
+        RecurringInvoiceViewSet.as_view({"post": "end"}),
+        name="recurring-invoice-end",
+    ),
+    path(
+        "recurring-invoices/<int:id>/run",
+        RecurringInvoiceViewSet.as_view({"post": "run"}),
+        name="recurring-invoice-run",
+    ),
+    path(
+        "recurring-invoices/<int:id>/history",
+        RecurringInvoiceViewSet.as_view({"get": "history"}),
+        name="recurring-invoice-history",
+    ),
 ]

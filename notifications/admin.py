@@ -1,60 +1,39 @@
-"""Mail in the admin: what waits, what failed and why; settings, templates with a preview, and what was agreed."""
+"""Messages in the admin: what waits, what failed and why; sending an invoice; what its page shows of mail."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AdminDateWidget
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html
 
-from audit.admin import CommandPage, RecordedAdmin
-from audit.selectors import TimelineEntry, newest_first, timeline
+from audit.list_exports import ExportedList
+from audit.selectors import History
 from core.admin import (
-    CommandForm,
-    ScopedAdmin,
     ScopedFilter,
-    VerbForm,
-    companies_where,
     require_page,
-    require_permission,
 )
 from core.errors import DomainError
+from core.exports import Columns
 from invoices.admin import InvoicePage
+from invoices.admin_bulk import BulkPage, Row
 from invoices.models import Invoice
-from notifications.kinds import Kind, State
-from notifications.letters import texts_of, written
-from notifications.models import DailyRun, Delivery, MailSettings, MailTemplate, Message, Preference
-from notifications.reminders import StagesInvalid, require_stages
-from notifications.selectors import (
-    language_of,
-    messages_of,
-    reminders_due,
-    settings_of,
-    settings_of_company,
-    templates_of,
-)
-from notifications.services import (
-    agree_about_invoice,
-    agree_with_customer,
-    delete_template,
-    request_sending,
-    require_remindable,
-    require_sendable,
-    retry_message,
-    save_settings,
-    save_template,
-)
-from notifications.templating import PLACEHOLDERS, filled
+from notifications.agreements.admin import CustomerAgreementPage, InvoiceAgreementPage
+from notifications.bounces.admin import BounceForm, ConfirmAddressPage, warn_of_refusal
+from notifications.bounces.services import RETURNABLE, record_bounce
+from notifications.digests import admin as _digests  # noqa: F401  # its pages
+from notifications.kinds import REPEATABLE, Kind, State
+from notifications.letters import previewed, texts_of
+from notifications.models import Delivery, Message, RefusedAddress
+from notifications.selectors import language_of, messages_of, settings_of_company
+from notifications.services import request_sending, require_sendable, retry_message
 from parties.admin import CustomerAdmin
-from parties.models import Company
-from payments.admin import PaidInvoiceAdmin
+from parties.models import Customer
+from portal.admin import LinkedInvoiceAdmin
 
 LATE = timedelta(minutes=5)
 """How long after its time a message may wait before readers are told that no worker seems to run."""
@@ -80,7 +59,7 @@ class SendPage(InvoicePage):
     def context(self) -> dict[str, Any]:
         """The mail, and those that there were before."""
         language = language_of(self.obj, settings_of_company(self.obj.company_id))
-        subject, body = written(self.obj, texts_of(self.obj.company, Kind.INVOICE, language))
+        subject, body = previewed(self.obj, texts_of(self.obj.company, Kind.INVOICE, language))
         return {**super().context(), "subject_line": subject, "body": body, "sent_before": self.obj.messages.all()}
 
     def give(self, values: dict[str, Any]) -> str:
@@ -89,89 +68,58 @@ class SendPage(InvoicePage):
         return f"{self.obj} is on its way to {message.recipient}."
 
 
-class AgreementForm(VerbForm):
-    """What was agreed about reminders."""
+class BulkSend(BulkPage):
+    """Invoices of the list, sent to their customers."""
 
-    do_not_remind = forms.BooleanField(label="Do not remind", required=False)
-    promised_on = forms.DateField(
-        label="Payment promised for", required=False, widget=AdminDateWidget, help_text="No reminder up to this day."
-    )
+    page = SendPage
+    done = "on their way"
+    warning = "Each customer gets a mail with the PDF. What was sent before is sent again."
 
+    def give(self, rows: Sequence[Row]) -> list[str | DomainError]:
+        """Ask for each sending."""
+        return [self._asked(row) for row in rows]
 
-class CustomerAgreementForm(AgreementForm):
-    """What was agreed with a customer."""
-
-    language = forms.CharField(
-        max_length=2, required=False, help_text="Of mails to this customer: en, de… Empty: the company's."
-    )
-
-
-class AgreementPage(CommandPage):
-    """The form of what was agreed about one thing. Its version is that of the agreement, where there is one."""
-
-    name = "agreement"
-    button = "Reminders"
-    permission = "notifications.change_preference"
-    form_class = AgreementForm
-
-    @property
-    def title(self) -> str:
-        """What the form is about."""
-        return f"Reminders: {self.obj}"
-
-    def initial(self) -> dict[str, Any]:
-        """What was agreed before."""
-        agreed = getattr(self.obj, "preference", None) or Preference()
-        return {name: getattr(agreed, name) for name in self.form_class.base_fields}
-
-    def give(self, values: dict[str, Any]) -> str:
-        """Keep what was agreed."""
-        self.agree(values)
-        return "What was agreed is kept."
-
-    def agree(self, values: dict[str, Any]) -> None:
-        """Keep what was agreed, by the service."""
-        raise NotImplementedError
+    def _asked(self, row: Row) -> str | DomainError:
+        try:
+            message = request_sending(actor=self.request.user, invoice_id=row.invoice.pk, version=row.version)
+        except DomainError as refusal:
+            return refusal
+        return f"On its way to {message.recipient}."
 
 
-class InvoiceAgreementPage(AgreementPage):
-    """What was agreed about one invoice."""
-
-    def require_possible(self) -> None:
-        """Raise WrongStatus unless something of the invoice is open."""
-        require_remindable(self.obj)
-
-    def agree(self, values: dict[str, Any]) -> None:
-        """Keep what was agreed."""
-        agree_about_invoice(actor=self.request.user, invoice_id=self.obj.pk, **values)
-
-
-class CustomerAgreementPage(AgreementPage):
-    """What was agreed with one customer."""
-
-    button = "Mail and reminders"
-    form_class = CustomerAgreementForm
-
-    def agree(self, values: dict[str, Any]) -> None:
-        """Keep what was agreed."""
-        agree_with_customer(actor=self.request.user, customer_id=self.obj.pk, **values)
-
-
-class MailedInvoiceAdmin(PaidInvoiceAdmin):
+class MailedInvoiceAdmin(LinkedInvoiceAdmin):
     """Invoices that can be sent."""
 
-    command_pages = (*PaidInvoiceAdmin.command_pages, SendPage, InvoiceAgreementPage)
+    command_pages = (*LinkedInvoiceAdmin.command_pages, SendPage, InvoiceAgreementPage)
+    bulk_pages = (*LinkedInvoiceAdmin.bulk_pages, BulkSend)
 
-    def timeline(self, obj: Invoice) -> list[TimelineEntry]:
+    def histories(self, obj: Invoice) -> list[History]:
         """What happened to the invoice, and which mails about it were sent."""
-        sent = timeline(Delivery, Delivery.history.filter(invoice_id=obj.pk))
-        return newest_first([*super().timeline(obj), *sent])
+        return [
+            *super().histories(obj),
+            (Delivery, Delivery.history.filter(invoice_id=obj.pk)),
+            (RefusedAddress, RefusedAddress.history.filter(invoice_id=obj.pk)),
+        ]
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> HttpResponse:
+        """The invoice, and a word where mail to its customer came back."""
+        warn_of_refusal(request, self.existing(request, object_id).customer)
+        return super().change_view(request, object_id, *args, **options)
 
 
 class MailedCustomerAdmin(CustomerAdmin):
     """Customers with whom something was agreed about mail."""
 
-    command_pages = (*CustomerAdmin.command_pages, CustomerAgreementPage)
+    command_pages = (*CustomerAdmin.command_pages, CustomerAgreementPage, ConfirmAddressPage)
+
+    def histories(self, obj: Customer) -> list[History]:
+        """What happened to the customer, and which mails came back."""
+        return [*super().histories(obj), (RefusedAddress, RefusedAddress.history.filter(customer_id=obj.pk))]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """The customer, and a word where mail to the address came back."""
+        warn_of_refusal(request, options.get("obj"))
+        return super().render_change_form(request, context, *args, **options)
 
 
 # The rooms below know nothing of mail; what they show of their rows is completed here. The reports complete customers.
@@ -180,37 +128,57 @@ admin.site.register(Invoice, MailedInvoiceAdmin)
 
 
 @admin.register(Message)
-class MessageAdmin(ScopedAdmin):
+class MessageAdmin(ExportedList):
     """The mails of the reader's companies: what waits, what was sent, what failed and why, and a button to repeat."""
 
     change_form_template = "notifications/admin/message.html"
     list_display: ClassVar[Sequence[str]] = (
         "created",
         "kind",
-        "invoice",
+        "about",
         "recipient",
         "state_badge",
+        "error",
         "attempts",
         "next_attempt",
-        "error",
         "company",
     )
     list_filter: ClassVar[Sequence[Any]] = ("state", "kind", ("company", ScopedFilter))
-    search_fields = ("recipient", "invoice__number", "subject", "mail_id")
+    search_fields = ("recipient", "invoice__number", "customer__name", "subject", "mail_id")
+    export_columns: Columns = (
+        ("id", "pk"),
+        ("company", "company.name"),
+        ("asked_for_at", "created_at"),
+        ("kind", "get_kind_display"),
+        ("invoice", "invoice.number"),
+        ("customer", "customer.name"),
+        ("recipient", "recipient"),
+        ("subject", "subject"),
+        ("state", "get_state_display"),
+        ("error", "error"),
+        ("attempts", "attempts"),
+        ("sent_at", "sent_at"),
+        ("came_back_at", "bounced_at"),
+        ("asked_for_by", "requested_by"),
+        ("mail_id", "mail_id"),
+    )
     document_fields = (
         "kind",
+        "customer",
         "invoice",
+        "run",
         "recipient",
         "subject",
-        "body",
+        "text",
         "state_badge",
         "error",
         "attempts",
         "next_attempt",
-        "sent_at",
+        "sent",
+        "bounced",
         "mail_id",
         "requested_by",
-        "created_at",
+        "created",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
@@ -218,8 +186,17 @@ class MessageAdmin(ScopedAdmin):
         return messages_of(request.user)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """All that there is to read of a message."""
-        return self.document_fields
+        """All that there is to read of a message; nothing about what it is not about."""
+        absent = {
+            "customer": "customer",
+            "invoice": "invoice",
+            "run": "run",
+            "sent": "sent_at",
+            "bounced": "bounced_at",
+        }
+        return tuple(
+            name for name in self.document_fields if name not in absent or getattr(obj, absent[name], None) is not None
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A message is only read."""
@@ -242,6 +219,30 @@ class MessageAdmin(ScopedAdmin):
         """When it was asked for."""
         return f"{message.created_at:%Y-%m-%d %H:%M:%S}"
 
+    @admin.display(description="body")
+    def text(self, message: Message) -> str:
+        """The body, its lines as they are sent."""
+        return format_html('<div class="as-typed">{}</div>', message.body)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Whether the list may be asked for so: also for the messages of one run of statements."""
+        return lookup == "run__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description="about", ordering="invoice")
+    def about(self, message: Message) -> str:
+        """The invoice, or the customer, or the day."""
+        return str(message.invoice or message.customer or message.key)
+
+    @admin.display(description="sent (UTC)")
+    def sent(self, message: Message) -> str:
+        """When it was sent."""
+        return f"{message.sent_at:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="came back (UTC)")
+    def bounced(self, message: Message) -> str:
+        """When it was recorded that it came back."""
+        return f"{message.bounced_at:%Y-%m-%d %H:%M:%S}"
+
     @admin.display(description="next attempt (UTC)", ordering="next_attempt_at")
     def next_attempt(self, message: Message) -> str:
         """When it is tried, or tried again."""
@@ -260,16 +261,41 @@ class MessageAdmin(ScopedAdmin):
         return super().changelist_view(request, extra_context)
 
     def get_urls(self) -> list[Any]:
-        """The addresses of the pages, and that of the button."""
-        view = self.admin_site.admin_view(self.retry_view)
-        return [path("<path:object_id>/retry/", view, name="notifications_message_retry"), *super().get_urls()]
+        """The addresses of the pages, and those of the buttons."""
+        buttons = {"retry": self.retry_view, "bounced": self.bounced_view}
+        return [
+            *(
+                path(
+                    f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"notifications_message_{name}"
+                )
+                for name, view in buttons.items()
+            ),
+            *super().get_urls(),
+        ]
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
         """The message, with the button where it failed and the reader may send."""
         message = options.get("obj")
         may = message is not None and request.user.has_perm("notifications.send_message", message)
-        context["can_retry"] = may and message.state in (State.FAILED, State.UNCERTAIN)
+        context["can_retry"] = may and message.state in REPEATABLE
+        context["bounce_form"] = BounceForm() if may and message.state in RETURNABLE else None
         return super().render_change_form(request, context, *args, **options)
+
+    def bounced_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Record that it came back, and back to its page."""
+        message = self.existing(request, object_id)
+        require_page(request.user.has_perm("notifications.send_message", message))
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        form = BounceForm(request.POST)
+        try:
+            reason = form.cleaned_data["reason"] if form.is_valid() else ""
+            record_bounce(actor=request.user, message_id=message.pk, reason=reason)
+        except DomainError as refusal:
+            messages.error(request, refusal.detail)
+        else:
+            messages.success(request, f"Recorded. Automatic mails to {message.recipient} wait until it is confirmed.")
+        return HttpResponseRedirect(self.change_url(message))
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Send it once more, and back to its page."""
@@ -284,178 +310,3 @@ class MessageAdmin(ScopedAdmin):
         else:
             messages.success(request, f"It will be sent to {sent.recipient} once more.")
         return HttpResponseRedirect(self.change_url(message))
-
-
-class StagesField(forms.CharField):
-    """Days after the due date, as people write a list: -3, 0, 7, 14."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """The stored list as it is typed."""
-        return ", ".join(map(str, value)) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> list[int]:
-        """The days. Raises a ValidationError for what is no number."""
-        try:
-            return require_stages([int(part) for part in str(value or "").split(",") if part.strip()])
-        except StagesInvalid as refusal:
-            raise forms.ValidationError(refusal.detail) from refusal
-        except ValueError as error:
-            raise forms.ValidationError("Write whole numbers, with commas between them.") from error
-
-
-class MailSettingsForm(CommandForm):
-    """What a company sends by itself."""
-
-    stages = StagesField(help_text="Days after the due date (before it: with a minus), for example -3, 0, 7, 14.")
-
-
-class PreviewPage(CommandPage):
-    """The reminders of the next run, to look at."""
-
-    name = "preview"
-    button = "Next reminders"
-    permission = "notifications.view_mailsettings"
-    template = "notifications/admin/preview.html"
-
-    @property
-    def title(self) -> str:
-        """Which run it is."""
-        return f"Reminders of {self.obj.company} on {self.day}"
-
-    @property
-    def day(self) -> date:
-        """The day of the next run."""
-        today = self.obj.company.today()
-        is_done = DailyRun.objects.filter(company=self.obj.company_id, day=today).exists()
-        return today + timedelta(days=1) if is_done else today
-
-    def respond(self) -> HttpResponse:
-        """The list."""
-        require_page(self.is_allowed())
-        context = self.model_admin.page_context(
-            self.request, title=self.title, page=self, subject=self.obj, reminders=reminders_due(self.obj, self.day)
-        )
-        return TemplateResponse(self.request, self.template, context)
-
-
-class OfCompanyAdmin(RecordedAdmin):
-    """Rows that a company has, and that stay with it."""
-
-    list_select_related = ("company",)
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
-        """The companies in which the reader may add such a row; the only one is chosen already."""
-        companies = companies_where(request.user, self.adding, self.companies())
-        options["queryset"] = companies
-        field = super().formfield_for_foreignkey(db_field, request, **options)
-        first_two = list(companies[:2])
-        field.initial = first_two[0].pk if len(first_two) == 1 else None
-        return field
-
-    def companies(self) -> QuerySet[Company]:
-        """The companies that can have one more."""
-        return Company.objects.all()
-
-    @property
-    def adding(self) -> str:
-        """The permission to add a row."""
-        return f"notifications.add_{self.opts.model_name}"
-
-
-@admin.register(MailSettings)
-class MailSettingsAdmin(OfCompanyAdmin):
-    """What each company sends by itself."""
-
-    form = MailSettingsForm
-    command_pages = (PreviewPage,)
-    list_display = ("company", "send_on_issue", "remind", "remind_at", "language")
-    fields = ("company", "send_on_issue", "language", "remind", "stages", "remind_at")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[MailSettings]:
-        """The settings of the reader's companies."""
-        return settings_of(request.user)
-
-    def companies(self) -> QuerySet[Company]:
-        """The companies without settings."""
-        return Company.objects.exclude(pk__in=MailSettings.objects.values("company"))
-
-    def get_list_display(self, request: HttpRequest) -> Sequence[str]:
-        """The columns: which company is what a row is found by."""
-        return self.list_display
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Settings stay with their company."""
-        return () if obj is None else ("company",)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never: what is not wanted is switched off."""
-        return False
-
-    def create(self, request: HttpRequest, values: dict[str, Any], formsets: Sequence[Any]) -> Model:
-        """The settings of a company that had none."""
-        require_permission(request.user, self.adding, values["company"], field="company")
-        return save_settings(actor=request.user, **values)
-
-    def update(
-        self, request: HttpRequest, obj: MailSettings, values: dict[str, Any], formsets: Sequence[Any], version: int
-    ) -> Model:
-        """The settings as they were typed."""
-        return save_settings(actor=request.user, company=obj.company, version=version, **values)
-
-
-class MailTemplateForm(CommandForm):
-    """What a company writes in its mails."""
-
-    constraint_fields: ClassVar[dict[str, str]] = {"template_exists": "language"}
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        self.fields["body"].help_text = f"Filled in for each invoice: {known}."
-
-
-@admin.register(MailTemplate)
-class MailTemplateAdmin(OfCompanyAdmin):
-    """What each company writes in its mails. Without a template the built-in texts are sent."""
-
-    form = MailTemplateForm
-    list_display = ("kind", "language", "subject", "company")
-    list_filter = ("kind", ("company", ScopedFilter))
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[MailTemplate]:
-        """The templates of the reader's companies."""
-        return templates_of(request.user)
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """The texts; once there are some, also what they look like."""
-        texts = ("company", "kind", "language", "subject", "body")
-        return texts if obj is None else (*texts, "preview")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """A template stays what it is for."""
-        return () if obj is None else ("company", "kind", "language", "preview")
-
-    @admin.display(description="as it looks")
-    def preview(self, template: MailTemplate) -> str:
-        """The saved texts with sample values, as text."""
-        return format_html(
-            '<p><strong>{}</strong></p><p style="white-space: pre-wrap">{}</p>',
-            filled(template.subject, PLACEHOLDERS),
-            filled(template.body, PLACEHOLDERS),
-        )
-
-    def create(self, request: HttpRequest, values: dict[str, Any], formsets: Sequence[Any]) -> Model:
-        """A new template."""
-        require_permission(request.user, self.adding, values["company"], field="company")
-        return save_template(actor=request.user, **values)
-
-    def update(
-        self, request: HttpRequest, obj: MailTemplate, values: dict[str, Any], formsets: Sequence[Any], version: int
-    ) -> Model:
-        """The template with its texts changed."""
-        key = {"company": obj.company, "kind": obj.kind, "language": obj.language}
-        return save_template(actor=request.user, version=version, **key, **values)
-
-    def erase(self, request: HttpRequest, obj: MailTemplate, version: int | None) -> None:
-        """Go back to the built-in texts."""
-        delete_template(actor=request.user, template_id=obj.pk, version=version)

@@ -1,17 +1,22 @@
 """Messages over REST: sending an invoice, and what became of it."""
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.api.fields import TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from invoices.api import InvoiceStateSerializer
 from invoices.selectors import invoice_reference
+from notifications.bounces.services import record_bounce
 from notifications.kinds import Kind, State
+from notifications.models import Message
 from notifications.selectors import messages_of
 from notifications.services import request_sending
+from notifications.smtp import ERROR_LENGTH
 
 
 class SendSerializer(CamelCaseSerializer):
@@ -30,7 +35,8 @@ class MessageSerializer(CamelCaseSerializer):
     """A mail about an invoice, and how it stands."""
 
     id = serializers.IntegerField()
-    invoice_id = serializers.IntegerField()
+    invoice_id = serializers.IntegerField(allow_null=True, help_text="Null for a statement.")
+    customer_id = serializers.IntegerField(allow_null=True)
     kind = serializers.ChoiceField(Kind.choices)
     state = serializers.ChoiceField(State.choices)
     recipient = serializers.CharField()
@@ -44,6 +50,13 @@ class MessageSerializer(CamelCaseSerializer):
     created_at = serializers.DateTimeField()
     next_attempt_at = serializers.DateTimeField(allow_null=True, help_text="While it waits.")
     sent_at = serializers.DateTimeField(allow_null=True)
+    bounced_at = serializers.DateTimeField(allow_null=True, help_text="When it was recorded that it came back.")
+
+
+class BounceSerializer(CamelCaseSerializer):
+    """Why a mail came back."""
+
+    reason = TextField(max_length=ERROR_LENGTH, help_text="What the other mail server said.")
 
 
 class InvoiceMessagesSerializer(CamelCaseSerializer):
@@ -55,7 +68,11 @@ class InvoiceMessagesSerializer(CamelCaseSerializer):
 class MessageViewSet(ScopedViewSet):
     """The mails about the invoices of your companies."""
 
-    required_permissions = {"messages": "notifications.view_message", "send": "notifications.send_message"}
+    required_permissions = {
+        "messages": "notifications.view_message",
+        "send": "notifications.send_message",
+        "bounced": "notifications.send_message",
+    }
     serializer_class = MessageSerializer
 
     @extend_schema(operation_id="listInvoiceMessages", tags=["invoices"], responses=InvoiceMessagesSerializer)
@@ -77,3 +94,21 @@ class MessageViewSet(ScopedViewSet):
             return self.document({**state, "messageId": message.pk})
 
         return self.once(invoice.company_id, command)
+
+    @extend_schema(
+        operation_id="recordBounce", tags=["invoices"], request=BounceSerializer, responses=MessageSerializer
+    )
+    def bounced(self, request: Request, id: int) -> Response:
+        """Record that a mail came back: no automatic mail goes there until a person confirms or changes the address."""
+        message = self.scoped_object()
+        reason = self.body(BounceSerializer)["reason"]
+
+        def command() -> Response:
+            returned = record_bounce(actor=self.caller, message_id=message.pk, reason=reason)
+            return Response(MessageSerializer.represent(returned))
+
+        return self.once(message.company_id, command)
+
+    def visible(self) -> QuerySet[Message]:
+        """The messages that exist for the caller."""
+        return messages_of(self.caller)

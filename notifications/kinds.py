@@ -21,6 +21,12 @@ class Kind(TextChoices):
 
     INVOICE = "invoice", "Invoice"
     REMINDER = "reminder", "Reminder"
+    STATEMENT = "statement", "Statement"
+    DIGEST = "digest", "Daily digest"
+
+
+TO_CUSTOMERS = (Kind.INVOICE, Kind.REMINDER, Kind.STATEMENT)
+"""What goes to customers, in words that a company may choose."""
 
 
 class State(TextChoices):
@@ -32,6 +38,12 @@ class State(TextChoices):
     FAILED = "failed", "Failed"
     UNCERTAIN = "uncertain", "Uncertain"
     NEEDLESS = "needless", "No longer needed"
+    BOUNCED = "bounced", "Came back"
+    HELD = "held", "Held back"
+
+
+REPEATABLE = (State.FAILED, State.UNCERTAIN, State.BOUNCED, State.HELD)
+"""What a person may send once more."""
 
 
 def next_try(attempts: int) -> timedelta | None:

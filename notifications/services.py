@@ -1,57 +1,58 @@
-"""The verbs of mail: ask for a sending, deliver, try again; settings, templates and what was agreed; reminders.
+"""The verbs of mail: ask for a sending, deliver, try again.
 
-Errors: NotFound, WrongStatus, StaleVersion, NoAddress, MessageWaiting, NotRepeatable, TemplateInvalid, TextInvalid,
-StagesInvalid, LanguageInvalid, PreferenceInvalid, and template_exists from the constraint of that name.
+Errors: NotFound, WrongStatus, StaleVersion, NoAddress, MessageWaiting, NotRepeatable.
 """
 
 import logging
-from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, OuterRef, Q, prefetch_related_objects
 from django.utils import timezone
 from django_tasks import TaskResultStatus, default_task_backend
 from django_tasks_db.models import DBTaskResult
 
-from audit.actors import Actor, SystemActor
-from audit.services import recording, require_version, write_version
+from accounts.models import User
+from audit.actors import Actor
+from audit.services import recording, require_version
 from core.database import locked
-from core.errors import DomainError
-from core.text import clean_text
+from core.errors import DomainError, PermissionDenied
 from invoices.lifecycle import Status, WrongStatus
 from invoices.models import OPEN_STATUSES, Invoice
 from invoices.services import lock_invoice
-from notifications.kinds import Kind, State, next_try
-from notifications.letters import mail_of, new_mail_id, texts_of, written
-from notifications.models import (
-    BODY_LENGTH,
-    SUBJECT_LENGTH,
-    DailyRun,
-    Delivery,
-    MailSettings,
-    MailTemplate,
-    Message,
-    Preference,
-)
-from notifications.reminders import require_stages
-from notifications.selectors import language_of, preferences_about, reminders_due, settings_of_company
+from notifications.bounces.selectors import refusal_of
+from notifications.digests.selectors import wants_digest
+from notifications.kinds import REPEATABLE, Kind, State, next_try
+from notifications.letters import mail_of, names_link, new_mail_id, texts_of, written
+from notifications.models import Delivery, MailSettings, Message
+from notifications.selectors import language_of, preferences_about, settings_of_company
 from notifications.smtp import ERROR_LENGTH, Outcome, Result, hand_over
-from notifications.templating import TemplateInvalid, require_known_placeholders
-from parties.models import Company, Customer
+from notifications.templating import Texts
+from portal.selectors import address_of
+from portal.services import links_for
 
 logger = logging.getLogger(__name__)
 
-REMINDING = SystemActor("system:reminders")
 MESSAGES_AT_ONCE = 20
 ROWS_AT_A_TIME = 500
 LEASE = timedelta(minutes=10)
 """How long a mail takes at most. Each step waits no longer than EMAIL_TIMEOUT."""
 JOBS_KEPT = timedelta(days=14)
 SENDABLE = (Status.ISSUED, Status.PARTIALLY_PAID, Status.PAID)
-ACTIONS = {Kind.INVOICE: "invoice.sent", Kind.REMINDER: "invoice.reminded"}
+UNDER_WAY = Q(kind=Kind.INVOICE, state__in=[State.WAITING, State.SENDING])
+IS_MAIL_UNDER_WAY = Exists(Message.objects.filter(UNDER_WAY, invoice=OuterRef("pk")))
+ACTIONS = {
+    Kind.INVOICE: "invoice.sent",
+    Kind.REMINDER: "invoice.reminded",
+    Kind.STATEMENT: "statement.sent",
+    Kind.DIGEST: "digest.sent",
+}
+
+Row = TypeVar("Row")
 
 
 class NoAddress(DomainError):
@@ -70,20 +71,12 @@ class MessageWaiting(DomainError):
     default_detail = "This invoice is being sent already."
 
 
-class LanguageInvalid(DomainError):
-    """No language is named like that."""
-
-    code = "language_invalid"
-    title = "No such language"
-    default_detail = "A language is its two letters in ISO 639-1, such as en or de."
-
-
 class NotRepeatable(DomainError):
     """It was sent, or is about to be."""
 
     code = "not_repeatable"
     title = "Nothing to repeat"
-    default_detail = "Only messages that failed, or of which nobody knows, are tried again."
+    default_detail = "Only messages that failed, came back, are held back, or of which nobody knows, are tried again."
 
 
 def request_sending(*, actor: Actor, invoice_id: int, version: int | None = None) -> Message:
@@ -95,24 +88,47 @@ def request_sending(*, actor: Actor, invoice_id: int, version: int | None = None
         invoice = lock_invoice(invoice_id)
         require_version(invoice, version)
         require_sendable(invoice)
+        require_reachable(invoice)
         earlier = invoice.messages.filter(kind=Kind.INVOICE)
-        if earlier.filter(state__in=[State.WAITING, State.SENDING]).exists():
-            raise MessageWaiting
-        if not invoice.customer.email:
-            raise NoAddress
         with recording(actor=actor, action="invoice.send_requested", company_id=invoice.company_id):
-            return _write_sending(actor, invoice, number=earlier.count() + 1)
+            earlier.filter(state=State.HELD).update(state=State.NEEDLESS, error="Somebody sent it by hand.")
+            [message] = _write_sendings(actor, [invoice], number=earlier.count() + 1, is_automatic=False)
+    return message
+
+
+def require_reachable(invoice: Invoice) -> None:
+    """Raise MessageWaiting while an earlier sending is under way, NoAddress where nobody knows where to send it."""
+    is_under_way = getattr(invoice, "is_mail_under_way", None)  # known where the whole document was read
+    if invoice.messages.filter(UNDER_WAY).exists() if is_under_way is None else is_under_way:
+        raise MessageWaiting
+    if not invoice.customer.email:
+        raise NoAddress
+
+
+def obstacle_to_sending(invoice: Invoice, user: User) -> str | None:
+    """The code in which a sending would end now for this user; None where it would succeed."""
+    if not user.may("notifications.send_message", invoice.company_id):
+        return PermissionDenied.code
+    try:
+        require_sendable(invoice)
+        require_reachable(invoice)
+    except DomainError as refusal:
+        return refusal.code
+    return None
 
 
 def send_when_issued(actor: Actor, invoices: Sequence[Invoice]) -> None:
-    """Send newly issued invoices where their companies want that; a customer without an address is a failed message."""
+    """Send newly issued invoices where their companies, or the recurring ones they come from, want that.
+
+    A customer without an address is a failed message.
+    """
     company_ids = {invoice.company_id for invoice in invoices}
     wanting = set(
         MailSettings.objects.filter(company__in=company_ids, send_on_issue=True).values_list("company_id", flat=True)
     )
-    for invoice in invoices:
-        if invoice.company_id in wanting:
-            _write_sending(actor, invoice, number=1)
+    chosen = [invoice for invoice in invoices if invoice.company_id in wanting or invoice.is_sent_when_issued]
+    if chosen:
+        _write_sendings(actor, chosen, number=1, is_automatic=True)
 
 
 def deliver_due(*, now: datetime | None = None, limit: int = MESSAGES_AT_ONCE) -> int:
@@ -145,21 +161,7 @@ def give_up_on_lost(*, now: datetime | None = None) -> int:
     )
 
 
-def beat(*, now: datetime | None = None) -> None:
-    """What every worker does several times a minute: find work that is due, and what died with a process.
-
-    Any number of workers may do it at once.
-    """
-    moment = now or timezone.now()
-    give_up_on_lost(now=moment)
-    _clear_jobs(moment)
-    prepare_due_reminders(now=moment)
-    is_due = Message.objects.filter(state=State.WAITING, next_attempt_at__lte=moment).exists()
-    if is_due and not DBTaskResult.objects.ready().exists():
-        wake_worker()
-
-
-def _clear_jobs(now: datetime) -> None:
+def clear_jobs(now: datetime) -> None:
     """Forget old jobs, and those whose process died: no loss, since the next one does whatever is due."""
     running = DBTaskResult.objects.filter(status=TaskResultStatus.RUNNING)
     running.filter(started_at__lt=now - LEASE * MESSAGES_AT_ONCE).update(
@@ -174,45 +176,82 @@ def require_sendable(invoice: Invoice) -> None:
         raise WrongStatus(f"Only issued invoices are sent; this invoice is {invoice.get_status_display().lower()}.")
 
 
-def require_remindable(invoice: Invoice) -> None:
-    """Raise WrongStatus unless the invoice is issued and something of it is open."""
-    if invoice.status not in OPEN_STATUSES:
-        raise WrongStatus(
-            f"Only open invoices are reminded of; this invoice is {invoice.get_status_display().lower()}."
-        )
+def new_message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str, texts: Texts, link: str = "") -> Message:
+    """The message about an invoice, not stored yet: to be sent now; or failed, where there is no address."""
+    subject, body = written(invoice, texts, link=link)
+    return Message(
+        company_id=invoice.company_id,
+        kind=kind,
+        invoice=invoice,
+        customer=invoice.customer,
+        key=key,
+        subject=subject,
+        body=body,
+        **envelope(actor, invoice.customer.email),
+    )
 
 
-def _message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str, texts: tuple[str, str]) -> Message:
-    """The message, not stored yet: to be sent now; or failed, where there is no address."""
-    subject, body = written(invoice, texts)
-    recipient = invoice.customer.email
+def envelope(actor: Actor, recipient: str) -> dict[str, Any]:
+    """The values of a new message that goes to `recipient` at the request of `actor`: it waits, or has failed."""
     start: dict[str, Any] = (
         {"state": State.WAITING, "next_attempt_at": timezone.now()}
         if recipient
         else {"state": State.FAILED, "error": NoAddress.default_detail}
     )
-    return Message(
-        company_id=invoice.company_id,
-        kind=kind,
-        invoice=invoice,
-        key=key,
-        recipient=recipient,
-        subject=subject,
-        body=body,
-        mail_id=new_mail_id(),
-        requested_by_id=actor.actor_id,
-        requested_by=actor.actor_name,
+    return {
+        "recipient": recipient,
+        "mail_id": new_mail_id(),
+        "requested_by_id": actor.actor_id,
+        "requested_by": actor.actor_name,
         **start,
-    )
+    }
 
 
-def _write_sending(actor: Actor, invoice: Invoice, *, number: int) -> Message:
-    """The message that brings the invoice for the first time, or again; a worker is woken."""
-    texts = texts_of(invoice.company, Kind.INVOICE, language_of(invoice, settings_of_company(invoice.company_id)))
-    message = _message(actor, invoice, Kind.INVOICE, key=str(number), texts=texts)
-    message.save(force_insert=True)
+def write_messages(messages: Iterable[Message]) -> None:
+    """Store new messages, some hundreds at a time; those whose key is taken, now or by a rival, are left out."""
+    for batch in batched(messages, ROWS_AT_A_TIME):
+        Message.objects.bulk_create(batch, ignore_conflicts=True)
+
+
+def batched(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """The rows in lists of up to `size`."""
+    iterator = iter(rows)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _write_sendings(actor: Actor, invoices: Sequence[Invoice], *, number: int, is_automatic: bool) -> list[Message]:
+    """The messages that bring the invoices for the first time, or again; a worker is woken."""
+    prefetch_related_objects([invoice.customer for invoice in invoices], "preference")
+    settings = {pk: settings_of_company(pk) for pk in {invoice.company_id for invoice in invoices}}
+    texts_in = cache(lambda company, language: texts_of(company, Kind.INVOICE, language))
+    texts = {
+        invoice.pk: texts_in(invoice.company, language_of(invoice, settings[invoice.company_id]))
+        for invoice in invoices
+    }
+    links = links_named(actor, texts)
+    messages = [
+        new_message(
+            actor,
+            invoice,
+            Kind.INVOICE,
+            key=str(number),
+            texts=texts[invoice.pk],
+            link=links.get(invoice.pk, ""),
+        )
+        for invoice in invoices
+    ]
+    for message in messages:
+        message.is_automatic = is_automatic
+    Message.objects.bulk_create(messages, batch_size=ROWS_AT_A_TIME)
     wake_worker()
-    return message
+    return messages
+
+
+def links_named(actor: Actor, texts: Mapping[int, Texts]) -> dict[int, str]:
+    """The addresses of the customers' pages, by invoice, for those whose texts (by invoice) name them."""
+    links = links_for(actor=actor, invoice_ids=[invoice_id for invoice_id, own in texts.items() if names_link(own)])
+    return {invoice_id: address_of(link) for invoice_id, link in links.items()}
 
 
 def _claim(now: datetime) -> Message | None:
@@ -222,8 +261,7 @@ def _claim(now: datetime) -> Message | None:
         message = due.select_for_update(skip_locked=True).first()
         if message is None:
             return None
-        message.error = _needless(message)
-        message.state = State.NEEDLESS if message.error else State.SENDING
+        message.state, message.error = _standing(message)
         message.claimed_at, message.attempts = now, message.attempts + 1
         message.save(update_fields=["state", "error", "claimed_at", "attempts"])
     return message
@@ -233,7 +271,7 @@ def _sent(message: Message) -> Outcome:
     """What became of the message."""
     try:
         mail = mail_of(message)
-    except ValueError as error:
+    except (ValueError, DomainError) as error:
         return Outcome(Result.PERMANENT, f"This mail cannot be written: {error}"[:ERROR_LENGTH])
     except Exception as error:
         logger.exception("Message %s could not be made into a mail.", message.pk)
@@ -271,6 +309,7 @@ def _record_delivery(message: Message) -> None:
         Delivery.objects.create(
             company_id=message.company_id,
             invoice_id=message.invoice_id,
+            customer_id=message.customer_id,
             message=message,
             kind=message.kind,
             recipient=message.recipient,
@@ -280,226 +319,52 @@ def _record_delivery(message: Message) -> None:
         )
 
 
-def save_settings(
-    *,
-    actor: Actor,
-    company: Company,
-    version: int | None = None,
-    send_on_issue: bool | None = None,
-    remind: bool | None = None,
-    stages: Sequence[int] | None = None,
-    remind_at: time | None = None,
-    language: str | None = None,
-) -> MailSettings:
-    """What the company sends by itself, with what is given changed (None leaves it)."""
-    given = {
-        "send_on_issue": send_on_issue,
-        "remind": remind,
-        "stages": None if stages is None else require_stages(stages),
-        "remind_at": remind_at,
-        "language": None if language is None else _language(language),
-    }
-    values = {name: value for name, value in given.items() if value is not None}
-    with transaction.atomic():
-        settings = MailSettings.objects.select_for_update().filter(company=company).first()
-        if settings is not None:
-            require_version(settings, version)
-        with recording(actor=actor, action="mail_settings.saved", company_id=company.pk) as change:
-            if settings is None:
-                return MailSettings.objects.create(company=company, change=change, **values)
-            write_version(settings, change=change, **values)
-    return settings
-
-
-def _language(code: str) -> str:
-    if not (len(code) == 2 and code.isascii() and code.isalpha()):
-        raise LanguageInvalid(field="language")
-    return code.lower()
-
-
-def save_template(
-    *, actor: Actor, company: Company, kind: str, language: str, subject: str, body: str, version: int | None = None
-) -> MailTemplate:
-    """The company's own texts for a kind of message in a language: new, or changed where a version is given.
-
-    Raises TemplateInvalid where a placeholder is none, or one of the texts is empty.
-    """
-    values = {
-        "subject": _template_text(subject, max_length=SUBJECT_LENGTH, field="subject"),
-        "body": _template_text(body, max_length=BODY_LENGTH, field="body"),
-    }
-    language = _language(language)
-    if "\n" in values["subject"]:
-        raise TemplateInvalid("A subject is one line.", field="subject")
-    with transaction.atomic():
-        if version is None:
-            with recording(actor=actor, action="mail_template.created", company_id=company.pk) as change:
-                return MailTemplate.objects.create(
-                    company=company, kind=kind, language=language, change=change, **values
-                )
-        template = locked(MailTemplate.objects.all(), company=company, kind=kind, language=language)
-        require_version(template, version)
-        with recording(actor=actor, action="mail_template.updated", company_id=company.pk) as change:
-            write_version(template, change=change, **values)
-    return template
-
-
-def delete_template(*, actor: Actor, template_id: int, version: int | None = None) -> None:
-    """Give up a company's own texts: the built-in ones are sent again."""
-    with transaction.atomic():
-        template = locked(MailTemplate.objects.all(), pk=template_id)
-        require_version(template, version)
-        with recording(actor=actor, action="mail_template.deleted", company_id=template.company_id):
-            template.delete()
-
-
-def agree_about_invoice(
-    *, actor: Actor, invoice_id: int, version: int | None = None, do_not_remind: bool, promised_on: date | None
-) -> Preference:
-    """What was agreed about reminders of an issued invoice. Raises WrongStatus unless something is open."""
-    with transaction.atomic():
-        invoice = lock_invoice(invoice_id)
-        require_remindable(invoice)
-        return _save_preference(
-            actor,
-            invoice.company_id,
-            {"invoice": invoice},
-            version,
-            {"do_not_remind": do_not_remind, "promised_on": promised_on},
-        )
-
-
-def agree_with_customer(
-    *,
-    actor: Actor,
-    customer_id: int,
-    version: int | None = None,
-    do_not_remind: bool,
-    promised_on: date | None = None,
-    language: str = "",
-) -> Preference:
-    """What was agreed with a customer about mail: no reminders, or none up to a day; and in which language."""
-    language = _language(language) if language else ""
-    with transaction.atomic():
-        customer = locked(Customer.objects.all(), pk=customer_id)
-        return _save_preference(
-            actor,
-            customer.company_id,
-            {"customer": customer},
-            version,
-            {"do_not_remind": do_not_remind, "promised_on": promised_on, "language": language},
-        )
-
-
-def prepare_due_reminders(*, now: datetime) -> int:
-    """Write the reminders of each company whose time of day has come, once a day; how many."""
-    written_messages = 0
-    for settings in MailSettings.objects.filter(remind=True).select_related("company").order_by("company_id"):
-        local = now.astimezone(settings.company.zone)
-        is_done = DailyRun.objects.filter(company=settings.company_id, day=local.date()).exists()
-        if local.time() >= settings.remind_at and not is_done:
-            written_messages += _prepared(settings, local.date())
-    return written_messages
-
-
-def _prepared(settings: MailSettings, day: date) -> int:
-    """How many reminders were written; none where that failed, which stops no other company's."""
-    try:
-        return prepare_reminders(settings=settings, day=day)
-    except Exception:
-        logger.exception("The reminders of company %s could not be written.", settings.company_id)
-        return 0
-
-
-def prepare_reminders(*, settings: MailSettings, day: date) -> int:
-    """Write the reminders of a company that are due on `day`, for a worker to send; how many.
-
-    Any number of schedulers may do it at once, again, or with a clock that was set back: they take turns at the
-    company's settings, and the key of a message (invoice and stage) makes a second one impossible.
-    """
-    with transaction.atomic():
-        _take_turns(settings)
-        reminders = [reminder for reminder in reminders_due(settings, day) if not reminder.obstacle]
-        texts = cache(lambda language: texts_of(settings.company, Kind.REMINDER, language))
-        Message.objects.bulk_create(
-            [
-                _message(REMINDING, invoice, Kind.REMINDER, key=str(stage), texts=texts(language_of(invoice, settings)))
-                for invoice, stage in ((reminder.invoice, reminder.stage) for reminder in reminders)
-            ],
-            batch_size=ROWS_AT_A_TIME,
-        )
-        if reminders:
-            wake_worker()
-        _mark_done(settings, day, len(reminders))
-    return len(reminders)
-
-
-def _take_turns(settings: MailSettings) -> None:
-    """Wait for other schedulers that write the company's reminders, and let those who come wait."""
-    MailSettings.objects.select_for_update().get(pk=settings.pk)
-
-
-def _mark_done(settings: MailSettings, day: date, count: int) -> None:
-    """Note that the day's reminders are written; more may come to them by hand."""
-    run, is_first = DailyRun.objects.get_or_create(
-        company_id=settings.company_id, day=day, defaults={"messages": count}
-    )
-    if not is_first:
-        DailyRun.objects.filter(pk=run.pk).update(messages=F("messages") + count)
-
-
 def retry_message(*, actor: Actor, message_id: int) -> Message:
-    """Send a message that failed, or of which nobody knows, once more, to the address that the customer has now.
+    """Send a message that did not arrive, as far as is known, once more, to the address that is known now.
 
     Raises NotRepeatable for any other, NoAddress.
     """
     with transaction.atomic():
         message = locked(Message.objects.all(), pk=message_id)
-        if message.state not in (State.FAILED, State.UNCERTAIN):
+        if message.state not in REPEATABLE:
             raise NotRepeatable
-        message.recipient = message.invoice.customer.email
+        receiver = message.customer or message.reader
+        message.recipient = receiver.email if receiver else ""
         if not message.recipient:
             raise NoAddress
         with recording(actor=actor, action="message.retried", company_id=message.company_id):
             message.state, message.next_attempt_at, message.error = State.WAITING, timezone.now(), ""
             message.requested_by_id, message.requested_by = actor.actor_id, actor.actor_name
+            message.is_automatic = False
             message.save()
             wake_worker()
     return message
 
 
-def _save_preference(
-    actor: Actor, company_id: int, about: dict[str, Any], version: int | None, values: dict[str, Any]
-) -> Preference:
-    """The row about the (locked) customer or invoice, new or changed."""
-    preference = Preference.objects.filter(**about).first()
-    if preference is not None:
-        require_version(preference, version)
-    with recording(actor=actor, action="preference.saved", company_id=company_id) as change:
-        if preference is None:
-            return Preference.objects.create(company_id=company_id, change=change, **about, **values)
-        write_version(preference, change=change, **values)
-    return preference
-
-
-def _template_text(text: str, *, max_length: int, field: str) -> str:
-    cleaned = clean_text(text, max_length=max_length, field=field)
-    if not cleaned:
-        raise TemplateInvalid("Write something here.", field=field)
-    require_known_placeholders(cleaned, field=field)
-    return cleaned
+def _standing(message: Message) -> tuple[State, str]:
+    """How a message that is due goes on, and why not."""
+    if needless := _needless(message):
+        return State.NEEDLESS, needless
+    refused = refusal_of(message.customer_id, message.recipient) if message.is_automatic else None
+    if refused is not None:
+        return State.HELD, f"Mail to this address came back on {refused.refused_at:%Y-%m-%d}: confirm or change it."
+    return State.SENDING, ""
 
 
 def _needless(message: Message) -> str:
     """Why the message is not to be sent any more; empty where it is."""
-    invoice = message.invoice
-    if invoice.cancelled_at:
-        return "The invoice was cancelled."
-    if message.kind != Kind.REMINDER:
+    if message.kind == Kind.DIGEST:
+        return "" if wants_digest(message.reader_id, message.company_id) else "Its reader may or will not read it."
+    if message.invoice is None:
         return ""
+    if message.invoice.cancelled_at:
+        return "The invoice was cancelled."
+    return _needless_reminder(message.invoice) if message.kind == Kind.REMINDER else ""
+
+
+def _needless_reminder(invoice: Invoice) -> str:
     if invoice.status not in OPEN_STATUSES:
         return "The invoice was paid."
     today = invoice.company.today()
-    if any(row.silences(today) for row in preferences_about(invoice)):
-        return "It was agreed not to remind of it now."
-    return ""
+    is_silenced = any(row.silences(today) for row in preferences_about(invoice))
+    return "It was agreed not to remind of it now." if is_silenced else ""

@@ -1,5 +1,6 @@
 """Companies and customers in the admin."""
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -9,10 +10,13 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminDateWidget
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from audit.admin import CommandPage, RecordedAdmin
-from core.admin import CommandForm, ExactField, ReasonForm, ScopedFilter, VerbForm, companies_where, require_permission
+from core.admin import CommandForm, RateField, ReasonForm, ScopedFilter, VerbForm, companies_where, require_permission
+from core.exports import Columns
 from core.money import currency_codes
+from core.text import comparison_key
 from parties.images import LARGEST_LOGO_BYTES
 from parties.models import BankAccount, Company, Customer
 from parties.services import (
@@ -27,6 +31,7 @@ from parties.services import (
     update_customer,
 )
 
+VAT_NUMBER = re.compile(r"[A-Za-z]{0,3}\d{4,}")
 CONTACT = ("Contact", {"fields": ("email", "phone")})
 ADDRESS = ("Address", {"fields": ("address_line_1", "address_line_2", "city", "postal_code", "country_code")})
 
@@ -35,9 +40,7 @@ class CompanyForm(CommandForm):
     """What is typed about a company."""
 
     currency = forms.ChoiceField(choices=[("", "---------"), *((code, code) for code in currency_codes())])
-    default_vat_rate = ExactField(
-        decimals=4, label="Default VAT rate", initial=Decimal(0), help_text="A fraction: 0.15 is 15 %."
-    )
+    default_vat_rate = RateField(decimals=4, label="Default VAT rate", initial=Decimal(0), help_text="15 % or 0.15.")
 
 
 class LogoForm(VerbForm):
@@ -117,6 +120,10 @@ class CompanyAdmin(RecordedAdmin):
     list_display = ("name", "currency", "vat_number", "time_zone", "city")
     search_fields = ("name", "vat_number")
     command_pages = (LockPage, LogoPage)
+    export_columns: Columns = tuple(
+        (name, name)
+        for name in ("id", "name", "vat_number", "registration_number", "currency", "time_zone", "city", "country_code")
+    )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """What a company is; once there is one, also the state of its books."""
@@ -156,10 +163,24 @@ class CompanyAdmin(RecordedAdmin):
 class CustomerAdmin(RecordedAdmin):
     """The customers of the reader's companies. Registered in the reports room, which adds their statements."""
 
-    list_display = ("name", "company", "vat_number", "email", "city", "archived")
+    list_display = ("name", "company", "vat_number", "email", "city", "archived_badge")
     list_filter = ("archived", ("company", ScopedFilter))
     list_select_related = ("company",)
-    search_fields = ("name", "email", "vat_number")
+    search_fields = ("search_text",)
+    search_help_text = "Name, e-mail or VAT number"
+    export_columns: Columns = (
+        ("id", "pk"),
+        ("company", "company.name"),
+        *((name, name) for name in ("name", "vat_number", "email", "phone", "language")),
+        *((name, name) for name in ("address_line_1", "address_line_2", "city", "postal_code", "country_code")),
+        ("external_id", "external_id"),
+        ("archived", "archived"),
+    )
+
+    @admin.display(description="archived", ordering="archived")
+    def archived_badge(self, customer: Customer) -> str:
+        """A badge on those that get no new invoices; nothing on the many others."""
+        return format_html('<span class="status">{}</span>', "Archived") if customer.archived else ""
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A customer is archived once there is one."""
@@ -182,10 +203,18 @@ class CustomerAdmin(RecordedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
     ) -> tuple[QuerySet[Customer], bool]:
-        """Customers by name, e-mail or VAT number; to choose from, only those that can be billed."""
+        """Customers by name, e-mail or VAT number; to choose from, only those that can be billed.
+
+        Each of the three is looked for alone, so that the index of names can be used.
+        """
         if request.resolver_match is not None and request.resolver_match.url_name == "autocomplete":
             queryset = queryset.filter(archived=False)
-        return super().get_search_results(request, queryset, search_term)
+        term = search_term.strip()
+        if "@" in term:
+            return queryset.filter(email__icontains=term), False
+        if VAT_NUMBER.fullmatch(term):
+            return queryset.filter(vat_number__istartswith=term), False
+        return (queryset.filter(search_text__contains=comparison_key(term)) if term else queryset), False
 
     def create(self, request: HttpRequest, values: dict[str, Any], formsets: Sequence[Any]) -> Model:
         """The new customer."""
@@ -215,6 +244,12 @@ class BankAccountAdmin(RecordedAdmin):
 
     form = BankAccountForm
     list_display = ("company", "currency", "bank_name", "iban", "account_number")
+    export_columns: Columns = (
+        ("id", "pk"),
+        ("company", "company.name"),
+        *((name, name) for name in ("currency", "account_holder", "bank_name", "iban", "bic", "account_number")),
+        ("branch_code", "branch_code"),
+    )
     list_filter = (("company", ScopedFilter),)
     list_select_related = ("company",)
     fields = (

@@ -4,6 +4,8 @@ PNG and JPEG only, known by their content and not by a name: an SVG may carry sc
 """
 
 import struct
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.errors import DomainError
@@ -12,6 +14,7 @@ from core.typesetting import is_image
 LARGEST_LOGO_BYTES = 256 * 1024
 LARGEST_LOGO_PIXELS = 1_000_000
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LARGEST_PROFILE_BYTES = 1024 * 1024
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 """The markers of the segments that tell the size of a JPEG (ITU T.81, table B.1)."""
@@ -39,9 +42,11 @@ def read_logo(content: bytes) -> Picture:
     if len(content) > LARGEST_LOGO_BYTES:
         raise LogoInvalid(field="logo")
     picture = picture_of(content)
-    # Sizes before pixels: a few bytes can claim to be an image that fills the memory.
+    # Sizes before pixels: a few bytes can claim to be an image, or a profile of its colours, that fills the memory.
     if picture is None or not 0 < picture.width * picture.height <= LARGEST_LOGO_PIXELS:
         raise LogoInvalid(field="logo")
+    if picture.media_type == "image/png" and not all(map(_is_small_profile, _profiles(content))):
+        raise LogoInvalid("The colour profile of the image is too large: save it without one.", field="logo")
     if not is_image(content, picture.media_type.removeprefix("image/")):
         raise LogoInvalid("The file is damaged: the image in it cannot be read.", field="logo")
     return picture
@@ -55,6 +60,25 @@ def picture_of(content: bytes) -> Picture | None:
     if content.startswith(JPEG_SIGNATURE):
         return _jpeg(content)
     return None
+
+
+def _profiles(content: bytes) -> Iterator[bytes]:
+    """The packed colour profiles of a PNG, of which there should be one at most: name, method and data of each."""
+    position = len(PNG_SIGNATURE)
+    while position + 8 <= len(content):
+        length = int.from_bytes(content[position : position + 4])
+        if content[position + 4 : position + 8] == b"iCCP":
+            yield content[position + 8 : position + 8 + length]
+        position += 12 + length
+
+
+def _is_small_profile(profile: bytes) -> bool:
+    """Whether the profile unpacks to no more than a profile needs; unpacked no further than that."""
+    packed = profile.partition(b"\0")[2][1:]
+    try:
+        return len(zlib.decompressobj().decompress(packed, LARGEST_PROFILE_BYTES + 1)) <= LARGEST_PROFILE_BYTES
+    except zlib.error:
+        return False
 
 
 def _jpeg(content: bytes) -> Picture | None:

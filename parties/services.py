@@ -179,14 +179,14 @@ def require_open_period(company: Company, day: date, *, field: str | None = None
 
 def create_customer(*, actor: Actor, company: Company, name: str, **details: Any) -> Customer:
     """A new customer of `company`. `details` are columns of Customer."""
-    values = _clean_customer({"name": name, **details})
+    values = clean_customer({"name": name, **details})
     with transaction.atomic(), recording(actor=actor, action="customer.created", company_id=company.pk) as change:
         return Customer.objects.create(company=company, **values, change=change)
 
 
 def update_customer(*, actor: Actor, customer_id: int, version: int | None = None, **details: Any) -> Customer:
     """The customer with `details` changed. Issued documents keep the details they were issued with."""
-    values = _clean_customer(details)
+    values = clean_customer(details)
     with transaction.atomic():
         customer = locked(Customer.objects.all(), pk=customer_id)
         require_version(customer, version)
@@ -305,7 +305,8 @@ def _require_whole_account(values: Mapping[str, Any]) -> None:
         raise BankAccountInvalid("Give an IBAN or an account number, not both.", field="iban")
 
 
-def _clean_customer(details: Mapping[str, Any]) -> dict[str, Any]:
+def clean_customer(details: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a customer. Raises PartyInvalid, TextInvalid."""
     values = _clean_party(details, CUSTOMER_FIELDS)
     if "external_id" in values:
         values["external_id"] = clean_external_id(values["external_id"])

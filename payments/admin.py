@@ -7,27 +7,40 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminDateWidget, AdminTextInputWidget
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import escape, format_html
 
 from audit.admin import CommandPage, RecordedAdmin
 from audit.selectors import TimelineEntry
 from core.admin import ExactField, MomentFilter, ReasonForm, ScopedFilter, VerbForm, require_page
 from core.api.downloads import pdf_reply
+from core.exports import Columns
 from core.model_fields import AMOUNT_DECIMALS
-from core.money import grouped_money, money_text
-from invoices.admin import CancelPage, InvoiceAdmin, IssuePage
-from invoices.lifecycle import Command, Status, require_status
+from core.money import ZERO, grouped_money, money_text
+from core.spreadsheets import Amount
+from invoices.admin import CancelPage, DuplicatePage, InvoiceAdmin, IssuePage, allowed_actions
+from invoices.lifecycle import Command, Status, allows, require_status, settled_status
 from invoices.models import Invoice
-from invoices.selectors import invoice_documents_of, invoice_timeline
+from invoices.selectors import (
+    actions_of_entry,
+    filtered_invoices,
+    invoice_documents_of,
+    invoice_timeline,
+    invoices_of,
+)
+from payments.bank_lines import read_line
+from payments.intake import PROPOSABLE, BankLineForm, shown_proposals
 from payments.ledger import Kind, Method, left_of
 from payments.models import Payment
 from payments.pdf import payment_pdf, payment_pdf_name
+from payments.proposals import usual_method
 from payments.selectors import payment_document, payments_of
 from payments.services import apply_payment, refund_payment, reverse_payment, reversible_amount
 
@@ -122,6 +135,8 @@ class LedgerPage(CommandPage):
     """A page that adds entries to the ledger of an invoice."""
 
     command: ClassVar[Command]
+    direction: ClassVar[int] = -1
+    """What a movement does to what is paid: 1 raises it."""
     template = "payments/admin/ledger_page.html"
 
     @classmethod
@@ -143,6 +158,10 @@ class LedgerPage(CommandPage):
         """Raise WrongStatus unless the status takes the command."""
         require_status(self.invoice.status, self.command)
 
+    def is_offered(self) -> bool:
+        """Whether the command is among those that the API, too, says would succeed now."""
+        return self.command.value in allowed_actions(self.invoice, self.request.user)
+
     def initial(self) -> dict[str, Any]:
         """Paid today."""
         return {"paid_at": self.invoice.company.today()}
@@ -151,9 +170,43 @@ class LedgerPage(CommandPage):
         """What happened to the invoice, its entries included."""
         return invoice_timeline(subject)
 
+    def form(self) -> VerbForm:
+        """The form; an amount typed in another currency than the invoice's is refused."""
+        form = super().form()
+        if "amount" in form.fields:
+            form.fields["amount"].currency = self.invoice.currency
+            form.fields["amount"].widget.attrs["autofocus"] = True
+        return form
+
+    def respond(self) -> HttpResponse:
+        """The page, what came of the command, or what would come of it."""
+        if self.request.method == "POST" and "preview" in self.request.GET:
+            require_page(self.is_allowed())
+            form = self.form()
+            form.is_valid()
+            return HttpResponse(escape(self.consequence(form.cleaned_data.get("amount"))))
+        return super().respond()
+
+    def consequence(self, amount: Decimal | None) -> str:
+        """Where the invoice would stand after a movement of `amount`, as a sentence; nothing where it is impossible."""
+        invoice = self.invoice
+        paid = invoice.paid + (amount or ZERO) * self.direction
+        if not amount or amount < 0 or not ZERO <= paid <= invoice.total - invoice.credited:
+            return ""
+        left = invoice.total - invoice.credited - paid
+        status = settled_status(invoice.total, paid + invoice.credited)
+        return f"After this {invoice} is {status.label.lower()}, {money_of(invoice, left)} outstanding."
+
     def context(self) -> dict[str, Any]:
-        """The invoice, for the facts above the form."""
-        return {"invoice": self.invoice}
+        """The invoice, for the facts above the form, and what the form as it opens would do."""
+        opening = self.form().initial.get("amount") if self.request.method != "POST" else None
+        amount = Decimal(opening) if opening and opening.replace(".", "", 1).isdigit() else None
+        separator = "&" if "?" in self.address else "?"
+        return {
+            "invoice": self.invoice,
+            "consequence": self.consequence(amount),
+            "preview_address": f"{self.address}{separator}preview",
+        }
 
     def moment(self, day: date) -> date | None:
         """When money went back: a day as it was typed, or now where that is today (never before a payment of today)."""
@@ -171,6 +224,7 @@ class PayPage(LedgerPage):
     name = "pay"
     button = "Apply payment"
     command = Command.PAY
+    direction = 1
     permission = "payments.add_payment"
     form_class = PaymentForm
     is_primary = True
@@ -186,8 +240,14 @@ class PayPage(LedgerPage):
         return f"Apply payment to {self.invoice}"
 
     def initial(self) -> dict[str, Any]:
-        """All that is outstanding, paid today."""
-        return {"amount": money_text(self.invoice.still_owed, self.invoice.currency), **super().initial()}
+        """All that is outstanding, paid today as the customer paid last; or what the address proposes."""
+        proposed = {name: self.request.GET[name] for name in PROPOSABLE if self.request.GET.get(name)}
+        return {
+            "amount": money_text(self.invoice.still_owed, self.invoice.currency),
+            "method": usual_method(self.invoice) or Method.EFT,
+            **super().initial(),
+            **proposed,
+        }
 
     def give(self, values: dict[str, Any]) -> str:
         """Book the payment and settle the invoice by it."""
@@ -246,10 +306,14 @@ class ReversePage(LedgerPage):
         """Raise NotReversible or AlreadyReversed."""
         reversible_amount(self.obj, list(self.invoice.payments.all()))
 
+    def is_offered(self) -> bool:
+        """Whether the API, too, says that the payment could be reversed now."""
+        return self.command.value in actions_of_entry(self.obj, self.request.user).allowed
+
     def context(self) -> dict[str, Any]:
         """The payment too, and what of it is undone."""
         row = next(row for row in ledger_of(self.invoice) if row.entry.pk == self.obj.pk)
-        return {**super().context(), "reversed": row}
+        return {**super().context(), "reversed": row, "consequence": self.consequence(row.left)}
 
     def give(self, values: dict[str, Any]) -> str:
         """Book the reversal."""
@@ -264,7 +328,20 @@ class ReversePage(LedgerPage):
 class PaidInvoiceAdmin(InvoiceAdmin):
     """Invoices with their payments, and the buttons that move money."""
 
-    command_pages = (IssuePage, PayPage, RefundPage, CancelPage)
+    command_pages = (IssuePage, PayPage, RefundPage, DuplicatePage, CancelPage)
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """The columns; beside what is open, the way to its payment for those who may book one."""
+        columns = list(super().get_list_display(request))
+        return [*columns, "pay_link"] if request.user.has_perm("payments.add_payment") else columns
+
+    @admin.display(description="")
+    def pay_link(self, invoice: Invoice) -> str:
+        """The way to the payment's form."""
+        if not allows(invoice.status, Command.PAY):
+            return ""
+        address = f"{reverse('admin:payments_payment_add')}?invoice={invoice.pk}"
+        return format_html('<a href="{}">Pay… <span class="visually-hidden">{}</span></a>', address, invoice)
 
     def ledger(self, request: HttpRequest, invoice: Invoice) -> list[LedgerRow]:
         """The entries, each with the button that reverses it where that is possible now."""
@@ -280,8 +357,24 @@ class PaymentAdmin(RecordedAdmin):
     list_display = ("paid_on", "invoice", "kind", "amount_cell", "method", "reference", "company")
     list_filter = ("kind", "method", ("company", ScopedFilter), ("paid_at", MomentFilter))
     list_select_related = ("invoice", "company")
-    search_fields = ("reference", "invoice__number", "invoice__customer_name")
+    search_fields = ("reference",)
+    search_help_text = "Reference, invoice or customer"
     ordering = ("-id",)
+    export_columns: Columns = (
+        ("id", "pk"),
+        ("company", "company.name"),
+        ("paid_at", "paid_at"),
+        ("invoice_id", "invoice_id"),
+        ("invoice", "invoice.number"),
+        ("customer", "invoice.buyer_name"),
+        ("kind", "get_kind_display"),
+        ("currency", "currency"),
+        ("amount", lambda payment: Amount(payment.amount, payment.currency)),
+        ("method", "method"),
+        ("reference", "reference"),
+        ("reverses_id", "reverses_id"),
+        ("reason", "reason"),
+    )
     document_fields = (
         "invoice",
         "kind",
@@ -294,10 +387,36 @@ class PaymentAdmin(RecordedAdmin):
         "captured",
     )
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Payment], search_term: str
+    ) -> tuple[QuerySet[Payment], bool]:
+        """The entries of the invoices that have the text in a reference, their number or their customer's name."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        invoices = filtered_invoices(invoices_of(request.user), search=term).order_by().values("pk")
+        return queryset.filter(invoice__in=invoices), False
+
     def get_urls(self) -> list[Any]:
-        """The addresses of the pages, and that of the receipt."""
-        view = self.admin_site.admin_view(self.pdf_view)
-        return [path("<path:object_id>/pdf/", view, name="payments_payment_pdf"), *super().get_urls()]
+        """The addresses of the pages, of the receipt, and of the page that takes a payment."""
+        wrap = self.admin_site.admin_view
+        return [
+            path("take/", wrap(self.take_view), name="payments_payment_take"),
+            path("<path:object_id>/pdf/", wrap(self.pdf_view), name="payments_payment_pdf"),
+            *super().get_urls(),
+        ]
+
+    def take_view(self, request: HttpRequest) -> HttpResponse:
+        """One field for a line of a bank statement, and the invoices that it may pay. Nothing is booked here."""
+        require_page(self.has_add_permission(request))
+        form = BankLineForm(request.GET if "line" in request.GET else None)
+        context = self.page_context(request, title="Take a payment", form=form)
+        if form.is_valid():
+            line = read_line(form.cleaned_data["line"])
+            proposals = shown_proposals(request.user, line)
+            form.fields["line"].widget.attrs["autofocus"] = not proposals
+            context |= {"line": line, "proposals": proposals}
+        return TemplateResponse(request, "payments/admin/take.html", context)
 
     def pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The receipt or note of an entry, shown by the browser."""
@@ -343,8 +462,7 @@ class PaymentAdmin(RecordedAdmin):
         """The form, for the invoice that the address names. Without one: the list of invoices, to choose from."""
         require_page(self.has_add_permission(request))
         if "invoice" not in request.GET:
-            messages.info(request, "Open the invoice that was paid, then choose Apply payment.")
-            return HttpResponseRedirect(reverse("admin:invoices_invoice_changelist"))
+            return HttpResponseRedirect(reverse("admin:payments_payment_take"))
         invoice = self.existing(request, request.GET["invoice"], PayPage.rows(request.user))
         return PayPage(self, request, invoice).respond()
 

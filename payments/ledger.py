@@ -12,11 +12,28 @@ from core.money import ZERO
 
 
 class Kind(TextChoices):
-    """What an entry is. Payments are positive; refunds and reversals are negative."""
+    """What an entry is.
+
+    Money came (a payment) or went back (a refund, a reversal); the customer's credit balance was used (an allocation)
+    or given back its part; or less is owed without any money: a credit note, or a write-off and its taking back.
+    """
 
     PAYMENT = "Payment", "Payment"
     REFUND = "Refund", "Refund"
     REVERSAL = "Reversal", "Reversal"
+    ALLOCATION = "Allocation", "Allocation of credit"
+    DEALLOCATION = "Deallocation", "Allocation undone"
+    CREDIT_NOTE = "CreditNote", "Credit note"
+    WRITE_OFF = "WriteOff", "Write-off"
+    REINSTATEMENT = "Reinstatement", "Write-off undone"
+
+
+MONEY_KINDS = frozenset({Kind.PAYMENT, Kind.REFUND, Kind.REVERSAL})
+"""Money moved: what the report of revenue counts."""
+CREDITED_KINDS = frozenset({Kind.CREDIT_NOTE, Kind.WRITE_OFF, Kind.REINSTATEMENT})
+"""Less is owed, or more again, and nothing was paid: what an invoice's `credited` sums. All others sum to `paid`."""
+ADDING_KINDS = frozenset({Kind.PAYMENT, Kind.ALLOCATION, Kind.CREDIT_NOTE, Kind.WRITE_OFF})
+"""Positive entries; the others undo one of them and are negative."""
 
 
 class Method(TextChoices):

@@ -10,13 +10,16 @@ from audit.models import Recorded, RecordedHistory
 from core.model_fields import AmountField, within_limit
 from invoices.models import Invoice
 from parties.models import Company
-from payments.ledger import Kind, Method
+from payments.ledger import ADDING_KINDS, MONEY_KINDS, Kind, Method
 
 REFERENCE_KEY_LENGTH = 400
 
 
 class Payment(Recorded):
-    """An entry of an invoice's ledger; what is paid is the sum of its entries. Corrections are new entries.
+    """An entry of an invoice's ledger; corrections are new entries.
+
+    Its kind says whether it counts as paid or as credited: the invoice holds both sums. `method` is empty where no
+    money moved.
 
     `paid_at` is when the money moved; when and by whom the entry was captured is its journal entry's business.
     `reference_key` is the reference as it is compared (NFKC, trimmed, casefolded).
@@ -26,10 +29,10 @@ class Payment(Recorded):
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
-    kind = models.CharField(max_length=8, choices=Kind, default=Kind.PAYMENT)
-    amount = AmountField(help_text="Positive for a payment, negative for a refund or a reversal.")
+    kind = models.CharField(max_length=13, choices=Kind, default=Kind.PAYMENT)
+    amount = AmountField(help_text="Positive for a payment or a credit, negative for what undoes one.")
     currency = models.CharField(max_length=3)
-    method = models.CharField(max_length=6, choices=Method, default=Method.EFT)
+    method = models.CharField(max_length=6, choices=Method, default=Method.EFT, blank=True)
     reference = models.CharField(max_length=200, blank=True)
     reference_key = models.CharField(max_length=REFERENCE_KEY_LENGTH, null=True, editable=False)
     paid_at = models.DateTimeField()
@@ -56,11 +59,11 @@ class Payment(Recorded):
                 violation_error_message="This reference is used on this invoice already.",
             ),
             models.CheckConstraint(
-                condition=Q(kind="Payment", amount__gt=0, reverses=None)
-                | Q(kind__in=["Refund", "Reversal"], amount__lt=0, reverses__isnull=False),
+                condition=Q(kind__in=sorted(ADDING_KINDS), amount__gt=0, reverses=None)
+                | (~Q(kind__in=sorted(ADDING_KINDS)) & Q(amount__lt=0, reverses__isnull=False)),
                 name="payment_sign_fits_kind",
                 violation_error_code="amount_invalid",
-                violation_error_message="Payments are positive, refunds and reversals negative.",
+                violation_error_message="Payments and credits are positive, what undoes them is negative.",
             ),
             models.UniqueConstraint(
                 fields=("reverses",),
@@ -68,6 +71,13 @@ class Payment(Recorded):
                 name="payment_reversed_once",
                 violation_error_code="already_reversed",
                 violation_error_message="This payment is reversed already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=sorted(MONEY_KINDS), method__in=Method.values)
+                | (~Q(kind__in=sorted(MONEY_KINDS)) & Q(method="")),
+                name="payment_method_of_money",
+                violation_error_code="payment_invalid",
+                violation_error_message="Money moves by a method, and nothing else does.",
             ),
             within_limit("payment_amount_limited", "amount"),
         ]

@@ -6,8 +6,10 @@ AmountInvalid, AmountTooPrecise, AmountTooLarge, and duplicate_reference from th
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -77,6 +79,16 @@ class PaidBeforePayment(DomainError):
     default_detail = "A refund or reversal is not dated before the payment that it undoes."
 
 
+@dataclass(frozen=True)
+class CheckedPayment:
+    """A payment that keeps the rules: its amount in the invoice's currency, and the moment the money moved."""
+
+    amount: Decimal
+    method: str
+    reference: str
+    paid_at: datetime
+
+
 def apply_payment(
     *,
     actor: Actor,
@@ -91,22 +103,46 @@ def apply_payment(
 
     `paid_at` is a moment, or a date (the start of that day where the company is), by default now.
     """
-    reference = clean_text(reference, max_length=200, field="reference")
     with transaction.atomic():
         invoice = lock_invoice(invoice_id)
         require_version(invoice, version)
-        require_status(invoice.status, Command.PAY)
-        amount = _positive_amount(amount, invoice)
-        if amount > invoice.still_owed:
-            raise PaymentExceedsOutstanding(field="amount")
-        _require_method(method)
-        moment = _moment(paid_at, invoice.company)
+        checked = checked_payment(invoice, amount=amount, method=method, reference=reference, paid_at=paid_at)
         with recording(actor=actor, action="payment.applied", company_id=invoice.company_id) as change:
-            payment = _insert_entry(
-                invoice, change, kind=Kind.PAYMENT, amount=amount, method=method, paid_at=moment, reference=reference
+            payment = new_payment(invoice, checked, change)
+            payment.save(force_insert=True)
+            settle_invoice(
+                invoice=invoice, amount=checked.amount, entries=1, reference=checked.reference, change=change
             )
-            settle_invoice(invoice=invoice, amount=amount, entries=1, reference=reference, change=change)
     return payment
+
+
+def checked_payment(
+    invoice: Invoice, *, amount: Decimal, method: str, reference: str, paid_at: datetime | date | None
+) -> CheckedPayment:
+    """A payment of the locked invoice that keeps the rules. Raises all that `apply_payment` raises before it writes."""
+    reference = clean_text(reference, max_length=200, field="reference")
+    require_status(invoice.status, Command.PAY)
+    amount = _positive_amount(amount, invoice)
+    if amount > invoice.still_owed:
+        raise PaymentExceedsOutstanding(field="amount")
+    _require_method(method)
+    moment = _moment(paid_at, invoice.company)
+    _require_open_day(invoice, moment)
+    _reference_key(reference)
+    return CheckedPayment(amount, method, reference, moment)
+
+
+def new_payment(invoice: Invoice, checked: CheckedPayment, change: Change) -> Payment:
+    """The entry that books it; it is not written yet."""
+    return _new_entry(
+        invoice,
+        change,
+        kind=Kind.PAYMENT,
+        amount=checked.amount,
+        method=checked.method,
+        paid_at=checked.paid_at,
+        reference=checked.reference,
+    )
 
 
 def refund_payment(
@@ -214,7 +250,14 @@ def reversible_amount(payment: Payment, entries: list[Payment]) -> Decimal:
     return left
 
 
-def _insert_entry(
+def _insert_entry(invoice: Invoice, change: Change, *, paid_at: datetime, **values: Any) -> Payment:
+    _require_open_day(invoice, paid_at)
+    entry = _new_entry(invoice, change, paid_at=paid_at, **values)
+    entry.save(force_insert=True)
+    return entry
+
+
+def _new_entry(
     invoice: Invoice,
     change: Change,
     *,
@@ -227,8 +270,7 @@ def _insert_entry(
     refund_group: Payment | None = None,
     reason: str = "",
 ) -> Payment:
-    require_open_period(invoice.company, paid_at.astimezone(invoice.company.zone).date(), field="paid_at")
-    return Payment.objects.create(
+    return Payment(
         company_id=invoice.company_id,
         invoice=invoice,
         kind=kind,
@@ -243,6 +285,10 @@ def _insert_entry(
         reason=reason,
         change=change,
     )
+
+
+def _require_open_day(invoice: Invoice, moment: datetime) -> None:
+    require_open_period(invoice.company, moment.astimezone(invoice.company.zone).date(), field="paid_at")
 
 
 def _reference_key(reference: str) -> str | None:

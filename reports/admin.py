@@ -1,11 +1,11 @@
 """Customers in the admin, with the page that prints their statements."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminDateWidget
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 
 from audit.admin import CommandPage
 from core.admin import VerbForm, require_page
@@ -13,8 +13,10 @@ from core.api.downloads import pdf_reply
 from core.errors import DomainError
 from notifications.admin import MailedCustomerAdmin
 from parties.models import Customer
+from reports.accounts import account_of
 from reports.periods import days_between
 from reports.statement_pdf import statement_pdf, statement_pdf_name
+from reports.statement_runs import admin as _runs  # noqa: F401  # the pages of runs
 from reports.statements import statement
 
 
@@ -31,6 +33,7 @@ class StatementPage(CommandPage):
 
     name = "statement"
     button = "Statement"
+    submit = "Open the PDF"
     permission = "parties.view_customer"
     form_class = StatementForm
 
@@ -59,6 +62,24 @@ class StatementPage(CommandPage):
 
 @admin.register(Customer)
 class StatedCustomerAdmin(MailedCustomerAdmin):
-    """Customers with their statements."""
+    """Customers with their statements, and a page that shows what they owe."""
 
     command_pages = (*MailedCustomerAdmin.command_pages, StatementPage)
+    change_form_template = "reports/admin/customer.html"
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("invoices/desk.css",)}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        """The form, below what the customer owes where the reader may see invoices."""
+        customer = options.get("obj")
+        if customer is not None and request.user.has_perm("invoices.view_invoice", customer):
+            context |= {
+                "account": account_of(customer),
+                "customer_key": str(customer.pk),
+                "may_bill": request.user.has_perm("invoices.add_invoice", customer),
+                "may_pay": request.user.has_perm("payments.add_payment", customer),
+            }
+        return super().render_change_form(request, context, *args, **options)

@@ -10,16 +10,20 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.selectors import only_company_id
+from audit.exports import record_export
 from core.api.downloads import TABLE_FORMATS, table_replies, table_reply
 from core.api.fields import MoneyField, TextField
 from core.api.renderers import JSON_TYPE, TABLE_RENDERERS
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet, read_id, refuse_parameter
-from core.money import minor_units
+from core.money import minor_units, money_text
 from invoices.api import VatBreakdownSerializer
 from parties.models import Company
 from parties.selectors import companies_of, company_for
-from reports.periods import EARLIEST_DAY, LATEST_DAY, common_day, day_of, days_between
+from reports.dashboard import dashboards
+from reports.figures import CustomerAging
+from reports.periods import BUCKETS, EARLIEST_DAY, LATEST_DAY, common_day, day_of, days_between
 from reports.selectors import aged_receivables, outstanding, revenue, vat
 from reports.tables import AGING, OUTSTANDING, REVENUE, VAT, Layout, table_of
 
@@ -42,11 +46,21 @@ class DayField(serializers.DateField):
         return serializers.ValidationError(sentence, code="date_invalid")
 
 
-class ReportFilterSerializer(CamelCaseSerializer):
-    """What every report takes."""
+class DashboardFilterSerializer(CamelCaseSerializer):
+    """Whose figures, and in which currency."""
 
     company_id = serializers.IntegerField(required=False, help_text="All of your companies where absent.")
     currency = TextField(max_length=3, required=False, help_text="ISO 4217; all currencies where absent.")
+
+    def validate_currency(self, value: str) -> str:
+        """A code that money can be kept in."""
+        minor_units(value)
+        return value
+
+
+class ReportFilterSerializer(DashboardFilterSerializer):
+    """What every report takes."""
+
     format = serializers.ChoiceField(
         [(name, name) for name in TABLE_FORMATS],
         required=False,
@@ -54,11 +68,6 @@ class ReportFilterSerializer(CamelCaseSerializer):
         "Accept asks for, or else json.",
         error_messages={"invalid_choice": f"Reports come as {', '.join(TABLE_FORMATS)}."},
     )
-
-    def validate_currency(self, value: str) -> str:
-        """A code that money can be kept in."""
-        minor_units(value)
-        return value
 
 
 class PeriodFilterSerializer(ReportFilterSerializer):
@@ -153,11 +162,48 @@ class CustomerAgingSerializer(AgedAmountsSerializer):
     customer_id = serializers.IntegerField()
     customer_name = serializers.CharField()
 
+    def to_representation(self, instance: CustomerAging) -> dict[str, Any]:
+        """The reply, without asking the fields: a report has thousands of customers."""
+        amounts = {name: money_text(getattr(instance, name), instance.currency) for name in (*BUCKETS, "total")}
+        return {**amounts, "customerId": instance.customer_id, "customerName": instance.customer_name}
+
 
 class AgingSerializer(AgedAmountsSerializer, FiguresSerializer):
     """Aged receivables."""
 
     customers = CustomerAgingSerializer(many=True, help_text="Those who owe most come first.")
+
+
+class OwedSerializer(CamelCaseSerializer):
+    """An amount on some documents."""
+
+    count = serializers.IntegerField()
+    amount = MoneyField()
+
+
+class BucketSerializer(OwedSerializer):
+    """What is owed, of one age."""
+
+    bucket = serializers.ChoiceField([(name, name) for name in BUCKETS])
+
+
+class MonthSerializer(MonthlyRevenueSerializer):
+    """One month."""
+
+    invoiced = MoneyField(help_text="Documents dated in the month, issued and not cancelled.")
+
+
+class DashboardSerializer(FiguresSerializer):
+    """The state of a company in one currency."""
+
+    today = serializers.DateField(help_text="By the company's calendar.")
+    outstanding = OwedSerializer()
+    overdue = OwedSerializer()
+    drafts = OwedSerializer()
+    this_month = MonthSerializer(help_text="Up to now.")
+    months = MonthSerializer(many=True, help_text="The last twelve, this one last.")
+    aging = BucketSerializer(many=True, help_text="By days overdue, as in the report.")
+    top_debtors = DebtorSerializer(many=True, help_text="The ten who owe most.")
 
 
 OWN_CALENDARS = "Null where none was given and it is not the same day in all of your companies: each takes its own."
@@ -186,6 +232,12 @@ class DayReportSerializer(ReportSerializer):
     """A report as of the end of a day."""
 
     as_of = serializers.DateField(allow_null=True, help_text=OWN_CALENDARS)
+
+
+class DashboardReportSerializer(ReportSerializer):
+    """The dashboard, one object for each currency (and company), the company's own currency first."""
+
+    results = DashboardSerializer(many=True)
 
 
 class RevenueReportSerializer(PeriodReportSerializer):
@@ -219,13 +271,30 @@ class ReportViewSet(ScopedViewSet):
     """What the books of your companies add up to."""
 
     renderer_classes = TABLE_RENDERERS
-    required_permissions = dict.fromkeys(("revenue", "outstanding", "vat", "aging"), "invoices.view_invoice")
+    required_permissions = dict.fromkeys(
+        ("dashboard", "revenue", "outstanding", "vat", "aging"), "invoices.view_invoice"
+    )
     filter_serializers = {
+        "dashboard": DashboardFilterSerializer,
         "revenue": PeriodFilterSerializer,
         "vat": PeriodFilterSerializer,
         "outstanding": DayFilterSerializer,
         "aging": DayFilterSerializer,
     }
+
+    @extend_schema(
+        operation_id="reportDashboard",
+        tags=["reports"],
+        parameters=[DashboardFilterSerializer],
+        responses=DashboardReportSerializer,
+    )
+    def dashboard(self, request: Request) -> HttpResponseBase:
+        """What is owed, what is overdue, what was invoiced and received by month, and who owes most: as of today."""
+        companies = self._companies()
+        wanted = self.filters()
+        return self._reply(
+            DashboardReportSerializer, wanted, {}, dashboards(companies, currency=wanted.get("currency"))
+        )
 
     @extend_schema(
         operation_id="reportRevenue",
@@ -300,6 +369,14 @@ class ReportViewSet(ScopedViewSet):
         table_format = wanted.get("format") or self.request.accepted_renderer.format
         if table_format == "json":
             return None
+        asked = {name: value for name, value in wanted.items() if name not in ("format", "company_id")}
+        record_export(
+            actor=self.caller,
+            what=f"Report {layout.name}",
+            file_format=table_format,
+            company_id=wanted.get("company_id") or only_company_id(self.caller),
+            wanted=asked,
+        )
         days = [] if None in dates.values() else [str(day) for day in dates.values()]
         return table_reply(table_of(layout, results), table_format, stem="-".join([layout.name, *days]))
 

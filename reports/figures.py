@@ -1,8 +1,8 @@
 """What the reports say. Amounts are in the object's own `currency`; every total is the sum of its parts. No ORM."""
 
-import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from core.money import ZERO
@@ -77,26 +77,13 @@ class Debtor:
 
 @dataclass(frozen=True)
 class Outstanding:
-    """What a company is owed in one currency."""
+    """What a company is owed in one currency, on `count` documents, and the ten who owe most, the greatest first."""
 
     company_id: int
     currency: str
-    debtors: Sequence[Debtor]
-
-    @property
-    def count(self) -> int:
-        """The number of open documents."""
-        return sum(debtor.count for debtor in self.debtors)
-
-    @property
-    def outstanding(self) -> Decimal:
-        """What all customers owe."""
-        return _sum(debtor.outstanding for debtor in self.debtors)
-
-    @property
-    def top_debtors(self) -> list[Debtor]:
-        """The ten who owe most, the greatest first."""
-        return heapq.nsmallest(TOP_DEBTORS, self.debtors, key=lambda debtor: (-debtor.outstanding, debtor.customer_id))
+    count: int
+    outstanding: Decimal
+    top_debtors: Sequence[Debtor]
 
 
 @dataclass(frozen=True)
@@ -132,6 +119,64 @@ class Aging(AgedAmounts):
     customers: Sequence[CustomerAging]
 
 
+@dataclass(frozen=True)
+class Owed:
+    """An amount on `count` documents."""
+
+    currency: str
+    count: int
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class Bucket(Owed):
+    """What is owed on documents that are as many days overdue as the bucket's name says (`reports.periods`)."""
+
+    bucket: str
+
+
+@dataclass(frozen=True)
+class Month(MonthlyRevenue):
+    """A month of the company's calendar ("2026-03").
+
+    `invoiced` is the total of the documents dated in it, issued and not cancelled; `received` and
+    `refunds_and_reversals` (zero or negative) the money that moved in it.
+    """
+
+    invoiced: Decimal
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """The state of one company in one currency on its `today`. Amounts are in `currency`.
+
+    `aging` has every bucket, from current to the oldest; `months` the last twelve, this one last, empty ones included.
+    """
+
+    company_id: int
+    currency: str
+    today: date
+    drafts: Owed
+    aging: Sequence[Bucket]
+    months: Sequence[Month]
+    top_debtors: Sequence[Debtor]
+
+    @property
+    def outstanding(self) -> Owed:
+        """All that is owed."""
+        return _together(self.currency, self.aging)
+
+    @property
+    def overdue(self) -> Owed:
+        """What is owed after its due date."""
+        return _together(self.currency, self.aging[1:])
+
+    @property
+    def this_month(self) -> Month:
+        """The month of today, up to now."""
+        return self.months[-1]
+
+
 def aging(company_id: int, currency: str, customers: Iterable[CustomerAging]) -> Aging:
     """The customers' amounts and their sums."""
     ordered = sorted(customers, key=lambda customer: (-customer.total, customer.customer_id))
@@ -145,6 +190,10 @@ def aging(company_id: int, currency: str, customers: Iterable[CustomerAging]) ->
         over90=_sum(customer.over90 for customer in ordered),
         customers=ordered,
     )
+
+
+def _together(currency: str, parts: Sequence[Owed]) -> Owed:
+    return Owed(currency, sum(part.count for part in parts), _sum(part.amount for part in parts))
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

@@ -93,6 +93,12 @@ def common_day(days: Iterable[date]) -> date | None:
     return different.pop() if len(different) == 1 else None
 
 
+def months_back(day: date, months: int) -> date:
+    """The first day of the month that is so many months before the day's; never before the earliest."""
+    month = day.year * 12 + day.month - 1 - months
+    return max(date(month // 12, month % 12 + 1, 1), EARLIEST_DAY) if month >= 12 * EARLIEST_DAY.year else EARLIEST_DAY
+
+
 def earliest_due_dates(as_of: date) -> Mapping[str, date]:
     """The first due date of each bucket but the oldest, as of a day; from current to ever older."""
     return {name: as_of - timedelta(days=limit) for name, limit in LIMITS_DAYS.items()}

@@ -17,9 +17,10 @@ PAUSE_SECONDS = 0.02
 HOT_SHARE = 0.4
 KEPT = (
     *("id", "version", "status", "paid", "invoiceNumber", "code"),
-    *("paymentId", "refundPaymentIds", "reversalPaymentId"),
+    *("paymentId", "refundPaymentIds", "reversalPaymentId", "messageId"),
 )
-UNSETTLED = {401, 429, 502, 503, 504}
+UNSETTLED = {401, 429, 503}
+"""Statuses that say that nothing was done yet. Nobody stands here who might honestly answer 502 or 504."""
 AT_THE_LOCK_EVERY = 3
 """While somebody holds a lock, every third client insists on what is locked, and the others avoid it."""
 
@@ -219,6 +220,10 @@ class Hammer:
         """To issue a draft."""
         return Command("issue", "POST", f"/api/invoices/{invoice}/issue", {}, invoice)
 
+    def sending(self, invoice: int) -> Command:
+        """To mail an invoice to its customer."""
+        return Command("send", "POST", f"/api/invoices/{invoice}/send", {}, invoice)
+
     def next_command(self) -> Command | None:
         """What to do next; None where chance chose something that there is nothing for."""
         makers = {
@@ -230,6 +235,7 @@ class Hammer:
             self._pay: 38,
             self._refund: 14,
             self._reverse: 10,
+            self._send: 2,
         }
         [maker] = self.chance.choices(list(makers), list(makers.values()))
         return maker()
@@ -269,6 +275,10 @@ class Hammer:
             return None
         path = f"/api/invoices/{invoice}/payments/{self.chance.choice(known)}/reverse"
         return Command("reverse", "POST", path, {}, invoice)
+
+    def _send(self) -> Command | None:
+        invoice = self._some_issued()
+        return self.sending(invoice) if invoice else None
 
     def _some_issued(self) -> int:
         """The hot invoice, or one of the cold ones; while one is locked, that one or any other, as our number says."""

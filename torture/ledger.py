@@ -25,6 +25,7 @@ ACTIONS = {
     "pay": "payment.applied",
     "refund": "payment.refunded",
     "reverse": "payment.reversed",
+    "send": "invoice.send_requested",
 }
 
 
@@ -140,7 +141,8 @@ def _by_invoice(done: list[Answer]) -> dict[int, list[Answer]]:
     """The acknowledged commands of each invoice, in the order of the versions that they made."""
     result: dict[int, list[Answer]] = defaultdict(list)
     for answer in done:
-        result[answer.invoice or answer.reply["id"]].append(answer)
+        if answer.verb != "send":  # a mail changes nothing about its invoice
+            result[answer.invoice or answer.reply["id"]].append(answer)
     for history in result.values():
         history.sort(key=lambda answer: answer.reply.get("version", 1_000_000_000))
     return result

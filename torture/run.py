@@ -14,11 +14,14 @@ from torture.clients import Answer, Board, Hammer, Plan
 from torture.held_lock import HeldLock, hold, lock_faults
 from torture.installation import FINANCE, PASSWORD, Installation, log_folder
 from torture.ledger import differences, read_books, read_logs
+from torture.mail_ledger import Mail, mail_faults, settled_mail
 from torture.proxy import Proxy
+from torture.replies import reply_faults
 
 FORK = multiprocessing.get_context("fork")
 CLIENTS, BEHIND_PROXY = 8, 3
 ISSUED, DRAFTS = 51, 12
+MAILED_FIRST = 20
 LOSS = 0.03
 LOOK_SECONDS = 0.05
 SHOW_SECONDS = 2.0
@@ -54,6 +57,7 @@ class Outcome:
     lost_by_proxy: int
     faults: list[str]
     proof: str
+    mail: Mail
     lock: HeldLock | None = None
 
     @property
@@ -83,20 +87,23 @@ def torture(installation: Installation, orders: Orders, show: Callable[[str], No
         clients = [FORK.Process(target=_work, args=arguments, daemon=True) for arguments in work]
         for client in clients:
             client.start()
-        lock = watch(board, orders, chaos, show, installation.url)
+        lock = watch(board, orders, chaos, show, installation)
         board.ended.value = 1
         stragglers = _join(clients)
         seconds = time.monotonic() - started
     answers = read_logs(folder)
     installation.sabotage.afterwards(installation.url, answers, orders.seed)
     faults = [f"client {client.name} ended with {client.exitcode}" for client in stragglers]
+    mail = settled_mail(installation, chaos.restarted)
     faults += differences(answers, read_books(installation.url, f"run{orders.seed}"))
+    faults += reply_faults(answers, chaos.restarts_between)
+    faults += mail_faults(answers, mail)
     if lock:
         faults += lock_faults(answers, lock, installation.lock_timeout_seconds)
     status, proof = installation.verify_books()
     if status:
         faults.append(f"verify_books ended with {status}: {proof[-2000:]}")
-    return Outcome(orders, answers, seconds, chaos, lost.value, faults, proof, lock)
+    return Outcome(orders, answers, seconds, chaos, lost.value, faults, proof, mail, lock)
 
 
 def _counters() -> tuple[Any, Any, Any]:
@@ -105,12 +112,14 @@ def _counters() -> tuple[Any, Any, Any]:
 
 
 def prepare(setter: Hammer) -> None:
-    """Fill the board: one invoice in each place, so that nobody waits for work."""
+    """Fill the board: one invoice in each place, some of them to be mailed, so that nobody waits for work."""
     setter.connection.sign_in()
     for place in range(ISSUED):
         draft = setter.give(setter.new_draft())
         setter.give(setter.issuing(draft.reply["id"]))
         setter.board.issued[place] = draft.reply["id"]
+        if place < MAILED_FIRST:
+            setter.give(setter.sending(draft.reply["id"]))
     setter.log.close()
     setter.board.done.value = 0
 
@@ -121,7 +130,9 @@ def _work(hammer: Callable[[int], Hammer], number: int, shared_keys: int) -> Non
     client.hammer()
 
 
-def watch(board: Board, orders: Orders, chaos: Chaos, show: Callable[[str], None], url: str) -> HeldLock | None:
+def watch(
+    board: Board, orders: Orders, chaos: Chaos, show: Callable[[str], None], installation: Installation
+) -> HeldLock | None:
     """Let chaos strike in step with the work, until the orders are carried out; the lock that was held meanwhile.
 
     Nothing is killed while the lock is held: its holder is to keep it.
@@ -136,7 +147,8 @@ def watch(board: Board, orders: Orders, chaos: Chaos, show: Callable[[str], None
         progress = max(done / orders.operations, elapsed / orders.seconds if orders.seconds else 0)
         if orders.lock_seconds and lock is None and progress >= HALF_WAY:
             show(f"{done:7} operations; the hot invoice is locked for {orders.lock_seconds:.0f} s")
-            lock = hold(url, board, orders.lock_seconds)
+            lock = hold(installation.url, board, orders.lock_seconds)
+        installation.worker.revive()
         chaos.go_on(progress)
         if now - shown > SHOW_SECONDS:
             shown = now

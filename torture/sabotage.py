@@ -4,6 +4,9 @@
 ``early-commit``: PostgreSQL acknowledges a commit before it is written down. ``lost-ack``: after the run, a payment
 that was acknowledged is taken out of the database behind the triggers' back. ``lock-timeout-off``: commands wait for a
 lock as long as somebody holds it.
+
+Of the worker: ``sent-too-early`` records a mail as sent before it is handed over, ``sent-again`` sends what may have
+arrived once more, and ``mail-forgotten`` wakes nobody for a mail that is to be sent.
 """
 
 import random
@@ -31,11 +34,17 @@ class Sabotage:
     commits_early: bool = False
     removes_a_payment: bool = False
     waits_for_ever: bool = False
+    is_of_mail: bool = False
 
     @property
     def application(self) -> str:
         """What gunicorn serves."""
         return f"{SABOTAGED_SERVER}:application" if self.in_program else "fintrack.wsgi"
+
+    @property
+    def manage(self) -> list[str]:
+        """What Python runs management commands with."""
+        return ["-m", SABOTAGED_SERVER] if self.in_program else ["manage.py"]
 
     def afterwards(self, url: str, answers: Sequence[Answer], seed: int) -> None:
         """Do what this sabotage does to the database after the run."""
@@ -54,6 +63,10 @@ MODES = {
         Sabotage("early-commit", "was acknowledged and has 0 effects", commits_early=True),
         Sabotage("lost-ack", "pay was acknowledged and has 0 effects", removes_a_payment=True),
         Sabotage("lock-timeout-off", "waited for the lock", waits_for_ever=True),
+        Sabotage("retry-unsaid", "says nothing of when to repeat", in_program=True),
+        Sabotage("sent-too-early", "was recorded as sent and never arrived", in_program=True, is_of_mail=True),
+        Sabotage("sent-again", "arrived 2 times", in_program=True, is_of_mail=True),
+        Sabotage("mail-forgotten", "still waits", in_program=True, is_of_mail=True),
     )
 }
 

@@ -1,4 +1,4 @@
-"""FinTrack as an installation runs it: gunicorn with production settings, killed and started again at will."""
+"""FinTrack as an installation runs it: gunicorn and the worker with production settings, killed and started again."""
 
 import os
 import secrets
@@ -8,15 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from torture.cluster import free_port
+from torture.postbox import Moment, Postbox
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 WORKERS, THREADS = 2, 4
 TOKEN_MINUTES = 2
+MAIL_PATIENCE_SECONDS = 5
 
 
 class Victim(Protocol):
@@ -91,7 +94,8 @@ class Program:
     def kill_all(self) -> None:
         """``kill -9`` of all its processes at once."""
         if self.master is not None:
-            os.killpg(self.master.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(self.master.pid, signal.SIGKILL)
             self.master.wait()
             self.master = None
 
@@ -133,3 +137,31 @@ class WebServer(Program):
                 return bool(self.workers())
         except OSError:
             return False
+
+
+class MailWorker(Program):
+    """``manage.py db_worker``, which sends mail; killed while a mail is on its way, wherever there is one.
+
+    Every other time the mail server has kept the mail already.
+    """
+
+    def __init__(self, settings: dict[str, str], log: Path, postbox: Postbox, program: Sequence[str]) -> None:
+        options = ["db_worker", "--no-startup-delay", "--interval=0.2", "--verbosity=0"]
+        super().__init__("worker", [sys.executable, *program, *options], settings, log)
+        self.postbox, self.kills, self.falls = postbox, 0, 0
+
+    def kill_all(self) -> None:
+        """``kill -9``, and count it."""
+        self.kills += self.master is not None
+        super().kill_all()
+
+    def kill_worker(self, index: int) -> bool:
+        """``kill -9`` in the middle of a mail, and start another, as whoever watches over processes does."""
+        self.postbox.wait_for(Moment(self.kills % len(Moment)), MAIL_PATIENCE_SECONDS)
+        return super().kill_worker(index)
+
+    def revive(self) -> None:
+        """Start another where it ended by itself, as it may when the database is away just as it starts."""
+        if self.master is not None and self.master.poll() is not None:
+            self.falls += 1
+            self.start()

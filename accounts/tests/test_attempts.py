@@ -256,11 +256,31 @@ def test_auditors_read_of_the_sign_ins_of_their_people_only(user: User) -> None:
 def test_a_password_changed_during_a_sign_in_ends_it(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     make_token = services._refresh_token
 
-    def change_first(sign_in: SignIn):
+    def change_first(*whose):
         change_password(actor=SYSTEM, user=user, password="another-good-password")
-        return make_token(sign_in)
+        return make_token(*whose)
 
     monkeypatch.setattr(services, "_refresh_token", change_first)
 
     assert sign_in().status_code == 401
     assert not SignIn.objects.exists()
+
+
+def test_signing_out_is_on_record_once_wherever_it_happens(user: User) -> None:
+    tokens = sign_in().json()
+    for _ in range(2):
+        Client().post("/api/auth/logout", {"refresh": tokens["refresh"]}, "application/json", REMOTE_ADDR="192.0.2.1")
+    browser = sign_in_to_admin(PASSWORD).client
+    for _ in range(2):
+        browser.post("/admin/logout/", REMOTE_ADDR="192.0.2.7")
+
+    rows = Change.objects.filter(action="user.signed_out").order_by("id")
+    assert [(row.actor_id, row.reason) for row in rows] == [(user.pk, "From 192.0.2.1."), (user.pk, "From 192.0.2.7.")]
+    assert list(faults()) == []
+
+
+def test_an_attack_leaves_no_more_entries_than_the_limit_allows(user: User) -> None:
+    before = Change.objects.count()
+    statuses(40, password=WRONG)
+
+    assert Change.objects.count() - before == 12

@@ -58,6 +58,7 @@ def test_a_user_is_read_with_roles_and_version(company: Company, admin: User, us
         "role": "Viewer",
         "memberships": [{"companyId": company.pk, "role": "Viewer"}],
         "lastLogin": None,
+        "secondFactorSince": None,
         "version": 1,
     }
 

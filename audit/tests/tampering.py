@@ -11,10 +11,14 @@ from audit.actors import SYSTEM
 from audit.models import Change, Recorded, history_model
 from audit.services import recording
 from audit.triggers import drop_triggers, install_triggers
+from imports.columns import Kind
+from imports.services import bring_file
 from invoices.models import Invoice
+from invoices.tests.factories import make_recurring
 from notifications.tests.factories import write_to
 from parties.services import update_company
 from parties.tests.factories import make_bank_account, png_image
+from portal.services import create_link
 
 ON_SQLITE = connection.vendor == "sqlite"
 
@@ -100,7 +104,16 @@ def without_constraint(model: type[Model], name: str) -> Iterator[None]:
 
 
 def write_everywhere(invoice: Invoice) -> None:
-    """Rows of the tables that a bill and its payment leave empty: how the company prints and is paid, and its mail."""
+    """Rows of the tables that a bill and its payment leave empty: how the company prints and is paid, mail, a link."""
     update_company(actor=SYSTEM, company_id=invoice.company_id, logo=png_image())
     make_bank_account(invoice.company)
+    make_recurring(invoice.company)
     write_to(invoice)
+    create_link(actor=SYSTEM, invoice_id=invoice.pk)
+    bring_file(
+        actor=SYSTEM,
+        company=invoice.company,
+        kind=Kind.CUSTOMERS,
+        file_name="people.csv",
+        content=b"Name\nRed\n",
+    )

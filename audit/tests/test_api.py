@@ -1,6 +1,10 @@
 """An auditor answers "who changed this, when, from what to what" in one call."""
 
+import csv
+import io
+import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from urllib.parse import urlencode
 
 import pytest
@@ -13,7 +17,7 @@ from invoices.services import set_next_number
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.services import update_customer
 from parties.tests.factories import make_company, make_customer
-from payments.services import apply_payment
+from payments.services import apply_payment, reverse_payment
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +75,8 @@ def test_filters_narrow_the_feed(auditor, company):
     payment = [("Invoice", "payment.applied"), ("Payment", "payment.applied")]
     assert found(performedBy="CLERK@example.test") == [*payment, ("Customer", "customer.created")]
     assert found(command="payment.applied") == payment
+    assert found(command="payment.applied", entityType="Payment") == payment[1:]
+    assert found(command="payment.applied", entityType="Customer") == []
     assert found(entityType="Invoice", entityId=invoice.pk) == [
         ("Invoice", "payment.applied"),
         ("Invoice", "invoice.issued"),
@@ -191,3 +197,64 @@ def test_passwords_are_nowhere_in_the_record(company):
 
     assert "password" not in text.replace("password_changed", "")
     assert Change.objects.exists()
+
+
+@pytest.mark.parametrize(("asked", "accept"), [("csv", "*/*"), (None, "text/csv")])
+def test_the_feed_is_a_table_with_a_row_for_each_field_that_differs(auditor, company, asked, accept):
+    customer = make_customer(company, name="=Old()", metadata={"a": "1"})
+    update_customer(actor=SYSTEM, customer_id=customer.pk, name="-New", city="Durban")
+
+    query = {"entityType": "Customer", "pageSize": 1} | ({"format": asked} if asked else {})
+    reply = auditor.get("/api/audit", query, headers={"Accept": accept})
+    rows = list(csv.DictReader(io.StringIO(b"".join(reply.streaming_content).decode())))
+
+    assert reply["Content-Type"] == "text/csv; charset=utf-8"
+    changed = [(row["field"], row["oldValue"], row["newValue"]) for row in rows if row["action"] == "Updated"]
+    assert sorted(changed) == [("city", "", "Durban"), ("name", "'=Old()", "'-New")]
+    created = {row["field"]: row["newValue"] for row in rows if row["action"] == "Created"}
+    assert (created["name"], created["metadata"]) == ("'=Old()", '{"a": "1"}')
+    assert {row["command"] for row in rows} == {"customer.created", "customer.updated"}
+
+
+def test_a_negative_amount_stays_a_number(auditor, company):
+    invoice = make_issued(company)
+    paid = apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount="30")
+    reverse_payment(actor=SYSTEM, invoice_id=invoice.pk, payment_id=paid.pk, reason="Bounced")
+
+    reply = auditor.get("/api/audit", {"entityType": "Payment", "format": "csv"})
+    rows = csv.DictReader(io.StringIO(b"".join(reply.streaming_content).decode()))
+
+    assert [Decimal(row["newValue"]) for row in rows if row["field"] == "amount"] == [Decimal("-30"), Decimal("30")]
+
+
+def test_the_feed_is_lines_of_json_each_as_in_a_page(auditor, company, monkeypatch):
+    monkeypatch.setattr("audit.exports.ROWS_AT_A_TIME", 7)
+    for _ in range(5):
+        make_issued(company)
+    page = feed(auditor, pageSize=200, to=timezone.now().isoformat())
+
+    reply = auditor.get("/api/audit", {"format": "jsonl"})
+    lines = [json.loads(line) for line in b"".join(reply.streaming_content).splitlines()]
+
+    assert reply["Content-Type"] == "application/jsonl; charset=utf-8"
+    assert lines[0]["command"] == "data.exported"
+    assert lines[1:] == page
+
+
+def test_each_file_is_on_record_before_its_first_row_and_pages_are_not(company):
+    auditor = api_client(make_user("Auditor", company, email="auditor@example.test"))
+    before = Change.objects.count()
+    feed(auditor)
+    assert Change.objects.count() == before
+
+    auditor.get("/api/audit", {"format": "jsonl", "entityType": "Invoice", "from": "2026-01-01"})
+
+    entry = Change.objects.latest("id")
+    assert (entry.action, entry.company_id, entry.actor) == ("data.exported", company.pk, "auditor@example.test")
+    assert entry.reason == "Changes as jsonl: entityType Invoice, since 2026-01-01 00:00:00+00:00."
+
+
+def test_files_are_for_readers_of_the_record_only(company):
+    for role, status in (("Finance", 403), ("Viewer", 403), ("Auditor", 200)):
+        assert api_client(make_user(role, company)).get("/api/audit?format=csv").status_code == status
+    assert api_client(make_user("Auditor", company)).get("/api/audit?format=xlsx").status_code == 400

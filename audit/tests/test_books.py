@@ -88,6 +88,7 @@ def a_row_comes_without_history(invoice: Invoice) -> None:
     "Payment {payment} {number}: version 1 is gone without a deletion on record",
     "Invoice {invoice} {number}: paid is 30.0000, its entries sum to 0",
     "Invoice {invoice} {number}: entry_count is 1, there are 0",
+    "MoneyByDay: {of_the_day} received by 30.0000",
 )
 def a_row_goes_without_history(invoice: Invoice) -> None:
     execute("DELETE FROM payments_payment")
@@ -163,6 +164,7 @@ def somebody_else_is_said_to_have_done_it(invoice: Invoice) -> None:
 @tampering(
     "Invoice {invoice} {number}: paid is 30.0000, its entries sum to 29.9900",
     "Payment {payment} {number}: version 1 amount differs from the newest version",
+    "MoneyByDay: {of_the_day} received by 0.0100",
 )
 def an_entry_is_made_smaller(invoice: Invoice) -> None:
     Payment.objects.update(amount=Decimal("29.99"))
@@ -172,6 +174,8 @@ def an_entry_is_made_smaller(invoice: Invoice) -> None:
     "Invoice {invoice} {number}: paid is 30.0100, its entries sum to 30.0000",
     "Invoice {invoice} {number}: version 3 paid differs from the newest version",
     "Invoice {invoice} {number}: version 3 outstanding differs from the newest version",
+    "OwedByDueDate: {of_the_due_date} owed by 0.0100",
+    "OwedByCustomer: {of_the_customer} owed by 0.0100",
 )
 def a_balance_is_moved_without_an_entry(invoice: Invoice) -> None:
     Invoice.objects.update(paid=Decimal("30.01"))
@@ -180,6 +184,8 @@ def a_balance_is_moved_without_an_entry(invoice: Invoice) -> None:
 @tampering(
     "Invoice {invoice} {number}: version 3 status differs from the newest version",
     "Invoice {invoice} {number}: status is Paid, the money makes it PartiallyPaid",
+    "OwedByDueDate: {of_the_due_date} documents by 1, owed by 200.0000",
+    "OwedByCustomer: {of_the_customer} documents by 1, owed by 200.0000",
 )
 def a_status_is_set_by_hand(invoice: Invoice) -> None:
     with without_checks("invoices_invoice", "invoice_status_follows_money"):
@@ -225,8 +231,19 @@ def test_what_happened_off_the_record_is_found(invoice: Invoice, name: str) -> N
         "line": InvoiceLine.objects.get().pk,
         "series": NumberSeries.objects.get().pk,
         "entry": Change.objects.get(action="payment.applied").pk,
+        **sums_of(invoice),
     }
     assert sorted(found()) == sorted(message.format(**names) for message in expected)
+
+
+def sums_of(invoice: Invoice) -> dict[str, str]:
+    """What verify_books says of the sums that the invoice and its payment of today are in."""
+    company, differs = f"of company {invoice.company_id}, currency ZAR", "differs from the sum of its rows:"
+    return {
+        "of_the_day": f"{company}, time_zone Africa/Johannesburg, day {invoice.company.today()} {differs}",
+        "of_the_due_date": f"{company}, due_date {invoice.due_date} {differs}",
+        "of_the_customer": f"{company}, customer {invoice.customer_id} {differs}",
+    }
 
 
 def test_a_gap_in_the_numbers_is_found_once(invoice: Invoice) -> None:
@@ -281,10 +298,10 @@ def test_another_room_registers_what_it_knows(monkeypatch: pytest.MonkeyPatch) -
 def test_the_command_says_what_it_checked(invoice: Invoice, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("verify_books")
     *checked, fingerprint, summary = capsys.readouterr().out.splitlines()
-    assert len(checked) == len(checks()) == 12
+    assert len(checked) == len(checks()) == 16
     assert checked[0] == "Checked: The recording triggers are those that the models ask for."
     assert fingerprint.startswith("Fingerprint: ")
-    assert summary.startswith("0 faults in 5 rows of 14 models, 8 versions, 6 journal entries (")
+    assert summary.startswith("0 faults in 5 rows of 20 models, 8 versions, 6 journal entries (")
 
 
 def test_the_command_names_each_fault_and_ends_with_status_1(
@@ -297,8 +314,8 @@ def test_the_command_names_each_fault_and_ends_with_status_1(
     *lines, summary = capsys.readouterr().out.splitlines()
     assert end.value.code == 1
     assert f"Invoice {invoice.pk} {invoice.number}: paid is 30.0000, its entries sum to 29.9900" in lines
-    assert len(lines) == 2
-    assert summary.startswith("2 faults in ")
+    assert len(lines) == 3
+    assert summary.startswith("3 faults in ")
 
 
 def test_the_command_speaks_json(invoice: Invoice, capsys: pytest.CaptureFixture[str]) -> None:
@@ -309,7 +326,7 @@ def test_the_command_speaks_json(invoice: Invoice, capsys: pytest.CaptureFixture
     *lines, summary = map(json.loads, capsys.readouterr().out.splitlines())
     message = "paid is 30.0000, its entries sum to 29.9900"
     assert {"model": "Invoice", "id": invoice.pk, "document": invoice.number, "message": message} in lines
-    assert (summary["faults"], summary["rows"], summary["versions"]) == (2, 5, 8)
+    assert (summary["faults"], summary["rows"], summary["versions"]) == (3, 5, 8)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -33,6 +33,7 @@ EXEMPT = {
         "present_customer_name",  # follows from the customer; a check of its own proves it
     },
     "parties_customer": {"search_text"},  # follows from the name
+    "imports_importfile": {"rows_total", "rows_read", "good_count", "bad_count", "worked_at"},  # how far the work is
 }
 
 

@@ -4,27 +4,33 @@ The SQL of the triggers is changed in one place at a time: a refusal that never 
 that is not copied or not sealed, a comparison that always or never holds, a version that does not rise. The behaviour
 tests of the record run on each mutant in a process of their own, forked after the tests are loaded and the database is
 made; what none of them notices is printed. The tests that compare the triggers with the models are not among them: they
-would see every change, and say nothing about what it does. Exit status 0: this measures, and does not judge.
+would see every change, and say nothing about what it does. A first run on the triggers as they are writes down which
+test writes to which table: the triggers of a table are then tried by those tests, the ones that name it first.
+Exit status 0: this measures, and does not judge.
 """
 # ruff: noqa: PLC0415  pytest sets Django up before models can be imported
 
 import argparse
+import json
 import os
 import random
 import re
+import resource
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 TESTS = tuple(
-    f"audit/tests/test_{name}.py" for name in ("every_table", "recording", "guards", "triggers", "books", "tampering")
+    f"audit/tests/test_{name}.py"
+    for name in ("every_column", "every_table", "recording", "guards", "triggers", "books", "tampering")
 )
 COMPARING = (
     "the_installed_triggers_are_those",
@@ -34,10 +40,9 @@ COMPARING = (
     "that_were_good_are_not_looked_at",
     "without_triggers_the_foreign_program",
 )
-PATIENCE_SECONDS = 300
-LOOK_SECONDS = 0.05
-KILLED, SURVIVED, INVALID, BROKEN = range(4)
-NAMES = ("killed", "survived", "refused by the database", "not tested")
+PATIENCE_CPU_SECONDS, PATIENCE_SECONDS = 120, 1800
+KILLED, SURVIVED, INVALID, BROKEN, ENDLESS = range(5)
+NAMES = ("killed", "survived", "refused by the database", "not tested", "without an end")
 
 COMPARISON = re.compile(
     r"(?:NEW|OLD|live)\.\w+ (IS NOT DISTINCT FROM|IS DISTINCT FROM|IS NOT|IS) (?:NEW|OLD)\.\w+(?! \+)"
@@ -48,6 +53,9 @@ ALWAYS_REFUSED = re.compile(r"\nBEGIN\n  RAISE EXCEPTION '([^']*)'.*?;\nEND\n", 
 WHEN = re.compile(r"\nWHEN (.*)\n")
 COPY = re.compile(r"INSERT INTO (\w+) \((.*)\)\s+VALUES \((.*)\);\n")
 SEAL = re.compile(r"fintrack_seal\('([\w,]+)', ")
+WRITING = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE|WITH)\b", re.IGNORECASE)
+OWN_CONNECTIONS = "audit/tests/test_triggers.py"
+"""Its tests also write through connections that nobody watches: they try every trigger."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +138,7 @@ class Mutation:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.results: dict[Mutant, int] = {}
+        self.written: dict[str, list[str]] = {}
         self.started = time.monotonic()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -151,19 +160,43 @@ class Mutation:
                 waiting.clear()
             while waiting and len(running) < self.options.processes:
                 mutant = waiting.pop()
-                running[fork(session, mutant)] = mutant
+                running[fork(session, mutant, self._tests(session, mutant))] = mutant
+            if not running:
+                break
             pid, status = os.wait()
             mutant = running.pop(pid)
-            self.results[mutant] = os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else KILLED
+            self.results[mutant] = os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else ENDLESS
             if self.results[mutant] != KILLED:
                 print(f"{NAMES[self.results[mutant]]}: {mutant}", flush=True)
         return True
 
     def _honest(self, session: pytest.Session) -> None:
-        """The tests pass on the triggers as they are, or no mutant means anything."""
-        _, status = os.waitpid(fork(session, None), 0)
-        if os.waitstatus_to_exitcode(status) != SURVIVED:
-            sys.exit("the tests fail on the triggers as they are")
+        """The tests pass on the triggers as they are, or no mutant means anything; which tables each writes to."""
+        with TemporaryFile("w+") as notes:
+            _, status = os.waitpid(fork(session, None, session.items[1:], notes), 0)
+            if os.waitstatus_to_exitcode(status) != SURVIVED:
+                sys.exit("the tests fail on the triggers as they are")
+            notes.seek(0)
+            self.written = json.load(notes)
+
+    def _tests(self, session: pytest.Session, mutant: Mutant) -> list[pytest.Item]:
+        """The tests that write to the mutant's table, those first that name it; all, where it is of no one table.
+
+        Of a test that is run for each table, the one that is about this table.
+        """
+        table = table_of(mutant.piece)
+        if table is None:
+            return session.items[1:]
+        writing = [
+            item
+            for item in session.items[1:]
+            if table in self.written[item.nodeid] or item.nodeid.startswith(OWN_CONNECTIONS)
+        ]
+        about = {item: tables_named(item) for item in writing}
+        return sorted(
+            (item for item in writing if not about[item] or table in about[item]),
+            key=lambda item: table not in about[item],
+        )
 
     def _chosen(self) -> list[Mutant]:
         """The mutants that the options ask for, in an order that the seed decides."""
@@ -192,8 +225,35 @@ def dialect() -> ModuleType:
     return _dialect(connection)
 
 
-def fork(session: pytest.Session, mutant: Mutant | None) -> int:
-    """The id of a process that tests the mutant (None: the triggers as they are); its exit status is the result."""
+def tables() -> dict[str, str]:
+    """Every recorded table and its table of versions -> the model's name."""
+    from audit.models import history_model, recorded_models
+
+    models = recorded_models()
+    return {kind._meta.db_table: model.__name__ for model in models for kind in (model, history_model(model))}
+
+
+def table_of(piece: Any) -> str | None:
+    """The table that a trigger or a function is about (the live one, of versions); None where it serves several."""
+    from audit.models import history_model, recorded_models
+
+    live = {history_model(model)._meta.db_table: model._meta.db_table for model in recorded_models()}
+    found = [table for table in tables() if re.search(rf"(?<![a-z]){table}(?![a-z])", str(piece))]
+    return live.get(found[0], found[0]) if found else None
+
+
+def tables_named(item: pytest.Item) -> set[str]:
+    """The table that the test is about, live and of versions, if there is such a test for every table."""
+    words = set(re.split(r"[\[\]-]", item.nodeid))
+    models = {name for table, name in tables().items() if words & {table, name}}
+    return {table for table, name in tables().items() if name in models}
+
+
+def fork(session: pytest.Session, mutant: Mutant | None, items: list[pytest.Item], notes: Any = None) -> int:
+    """The id of a process that tests the mutant (None: the triggers as they are); its exit status is the result.
+
+    Into `notes` it writes which tables each test wrote to.
+    """
     from django.db import connection
 
     if connection.vendor == "postgresql":
@@ -202,18 +262,19 @@ def fork(session: pytest.Session, mutant: Mutant | None) -> int:
     if pid:
         return pid
     signal.alarm(PATIENCE_SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE_CPU_SECONDS, PATIENCE_CPU_SECONDS))
     if mutant is not None:
         output = os.open(os.devnull, os.O_WRONLY)
         os.dup2(output, 1)
         os.dup2(output, 2)
     result = BROKEN
     try:
-        result = tested(session, mutant)
+        result = tested(session, mutant, items, notes)
     finally:
         os._exit(result)
 
 
-def tested(session: pytest.Session, mutant: Mutant | None) -> int:
+def tested(session: pytest.Session, mutant: Mutant | None, items: list[pytest.Item], notes: Any) -> int:
     """Whether the tests notice the mutant, in a database of its own."""
     from django.db import DatabaseError, connection
     from pytest_django.plugin import blocking_manager_key
@@ -227,7 +288,10 @@ def tested(session: pytest.Session, mutant: Mutant | None) -> int:
             install_triggers(connection)
         except DatabaseError:
             return INVALID
-        run(session, session.items[1:], keep=session.items[0])
+        written = run(session, items, keep=session.items[0])
+        if notes:
+            json.dump(written, notes)
+            notes.flush()
     return KILLED if session.testsfailed else SURVIVED
 
 
@@ -278,13 +342,26 @@ class own_database:  # noqa: N801  used as a function
             cursor.execute(statement)
 
 
-def run(session: pytest.Session, items: list[pytest.Item], keep: pytest.Item) -> None:
-    """Run tests until one fails; what `keep` needs (the database) stays."""
+def run(session: pytest.Session, items: list[pytest.Item], keep: pytest.Item) -> dict[str, list[str]]:
+    """Run tests until one fails; the tables that each wrote to. What `keep` needs (the database) stays."""
+    from django.db import connection
+
+    written: dict[str, set[str]] = {}
+    known = set(tables())
+
+    def note(execute: Any, sql: str, *arguments: Any) -> Any:
+        if WRITING.match(sql):
+            written[item.nodeid] |= known & set(re.findall(r"\w+", sql))
+        return execute(sql, *arguments)
+
     for index, item in enumerate(items):
+        written[item.nodeid] = set()
         following = items[index + 1] if index + 1 < len(items) else keep
-        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        with connection.execute_wrapper(note):
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
-            return
+            break
+    return {nodeid: sorted(found) for nodeid, found in written.items()}
 
 
 def main() -> None:
@@ -299,7 +376,10 @@ def main() -> None:
     arguments = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:schemathesis", "--capture=no"]
     status = pytest.main([*arguments, *TESTS], plugins=[mutation])
     counts = Counter(mutation.results.values())
-    print(", ".join(f"{counts[result]} {NAMES[result]}" for result in (KILLED, SURVIVED, INVALID, BROKEN)), end="")
+    print(
+        ", ".join(f"{counts[result]} {NAMES[result]}" for result in (KILLED, SURVIVED, INVALID, BROKEN, ENDLESS)),
+        end="",
+    )
     print(f", of {len(mutation.results)} in {time.monotonic() - mutation.started:.0f} s (seed {options.seed})")
     if not mutation.results:
         sys.exit(int(status) or 1)

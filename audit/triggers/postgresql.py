@@ -5,6 +5,7 @@ trip of its own. One statement that inserts several entries opens them together 
 one that it names. Errors carry SQLSTATE 23000, so that Django raises IntegrityError on both databases.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Model
@@ -12,9 +13,9 @@ from django.db.models import Model
 from audit.guards import POSTGRESQL
 from audit.models import Change, history_model
 from audit.seals import CREATE_SEAL_FUNCTION, SEAL_FUNCTION, left_out_columns
-from audit.triggers.tables import HISTORY_ONLY_COLUMNS, RecordedTable
+from audit.triggers.tables import HISTORY_ONLY_COLUMNS, FurtherTriggers, RecordedTable
 
-JOURNAL = "audit_change"
+JOURNAL, EVENTS = "audit_change", "audit_sequencedentry"
 PREFIX = "fintrack_"
 
 # Ids rise within a session, so those of this transaction from the first to the last of a statement are the statement's.
@@ -35,6 +36,8 @@ BEGIN
     RAISE EXCEPTION 'FinTrack: INSERT of % is refused: the time is that of the clock', TG_TABLE_NAME
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
+  INSERT INTO audit_unsequencedentry (change_id, company_id)
+    SELECT id, company_id FROM entries WHERE company_id IS NOT NULL;
   PERFORM set_config('fintrack.change', CASE WHEN first = last THEN first::text ELSE first || '-' || last END, true);
   RETURN NULL;
 END
@@ -42,7 +45,7 @@ END
 
 REFUSE = """
 BEGIN
-  RAISE EXCEPTION 'FinTrack: % of % is refused: journal and history are never changed', TG_OP, TG_TABLE_NAME
+  RAISE EXCEPTION 'FinTrack: % of % is refused: what is on record is never changed', TG_OP, TG_TABLE_NAME
     USING ERRCODE = 'integrity_constraint_violation';
 END
 """
@@ -168,12 +171,13 @@ def recording_function(table: RecordedTable) -> str:
     )
 
 
-def functions(tables: list[RecordedTable]) -> dict[str, str]:
+def functions(tables: list[RecordedTable], further: Sequence[FurtherTriggers] = ()) -> dict[str, str]:
     """The bodies of all trigger functions, by name."""
-    return {**SHARED_FUNCTIONS, **{f"{PREFIX}record_{table.table}": recording_function(table) for table in tables}}
+    recording = {f"{PREFIX}record_{table.table}": recording_function(table) for table in tables}
+    return {**SHARED_FUNCTIONS, **recording, **{name: body for own in further for name, body in own.functions.items()}}
 
 
-def triggers(tables: list[RecordedTable]) -> dict[tuple[str, str], str]:
+def triggers(tables: list[RecordedTable], further: Sequence[FurtherTriggers] = ()) -> dict[tuple[str, str], str]:
     """(table, trigger) -> what follows ``CREATE OR REPLACE TRIGGER name``."""
     refuse_row = "BEFORE UPDATE OR DELETE ON {0} FOR EACH ROW EXECUTE FUNCTION fintrack_refuse()"
     refuse_truncate = "BEFORE TRUNCATE ON {0} FOR EACH STATEMENT EXECUTE FUNCTION fintrack_refuse_truncate()"
@@ -185,6 +189,8 @@ def triggers(tables: list[RecordedTable]) -> dict[tuple[str, str], str]:
         (JOURNAL, "fintrack_refuse"): refuse_row.format(JOURNAL),
         (JOURNAL, "fintrack_seal"): _seal_trigger(Change),
         (JOURNAL, "fintrack_truncate"): refuse_truncate.format(JOURNAL),
+        (EVENTS, "fintrack_refuse"): refuse_row.format(EVENTS),
+        (EVENTS, "fintrack_truncate"): refuse_truncate.format(EVENTS),
     }
     for table in tables:
         result[table.table, "fintrack_record"] = (
@@ -198,6 +204,8 @@ def triggers(tables: list[RecordedTable]) -> dict[tuple[str, str], str]:
             f"BEFORE INSERT ON {table.history} FOR EACH ROW EXECUTE FUNCTION fintrack_refuse_forged()"
         )
         result[table.history, "fintrack_seal"] = _seal_trigger(history_model(table.model))
+    for own in further:
+        result.update(own.postgresql)
     return result
 
 
@@ -207,12 +215,22 @@ def _seal_trigger(model: type[Model]) -> str:
     return f"BEFORE INSERT ON {model._meta.db_table} FOR EACH ROW EXECUTE FUNCTION fintrack_seal_row({arguments})"
 
 
-def install(cursor: Any, tables: list[RecordedTable]) -> None:
+def columns_by_table(cursor: Any) -> dict[str, set[str]]:
+    """The tables that there are, each with the names of its columns."""
+    cursor.execute(
+        "SELECT relname, array_agg(attname::text) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid "
+        "WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped "
+        "AND relnamespace = current_schema()::regnamespace GROUP BY relname"
+    )
+    return {table: set(columns) for table, columns in cursor.fetchall()}
+
+
+def install(cursor: Any, tables: list[RecordedTable], further: Sequence[FurtherTriggers] = ()) -> None:
     """Create or replace all functions and triggers; remove those of tables that are recorded no longer."""
     cursor.execute(CREATE_SEAL_FUNCTION)
-    for name, body in functions(tables).items():
+    for name, body in functions(tables, further).items():
         cursor.execute(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $body${body}$body$")
-    wanted = triggers(tables)
+    wanted = triggers(tables, further)
     for (_, name), definition in wanted.items():
         cursor.execute(f"CREATE OR REPLACE TRIGGER {name} {definition}")
     for table, name in set(_installed_triggers(cursor)) - set(wanted):
@@ -225,18 +243,18 @@ def drop(cursor: Any) -> None:
         cursor.execute(f"DROP TRIGGER {name} ON {table}")
 
 
-def differences(cursor: Any, tables: list[RecordedTable]) -> list[str]:
+def differences(cursor: Any, tables: list[RecordedTable], further: Sequence[FurtherTriggers] = ()) -> list[str]:
     """What the database has other than the models ask for, one sentence each."""
     cursor.execute(
         "SELECT proname, prosrc FROM pg_proc WHERE proname LIKE 'fintrack\\_%%' "
         "AND pronamespace = current_schema()::regnamespace"
     )
     installed_functions = dict(cursor.fetchall())
-    wanted_functions = {"fintrack_seal": SEAL_FUNCTION, **functions(tables)}
+    wanted_functions = {"fintrack_seal": SEAL_FUNCTION, **functions(tables, further)}
     found = [
         f"function {name} differs" for name, body in wanted_functions.items() if installed_functions.get(name) != body
     ]
-    installed, wanted = _installed_triggers(cursor), triggers(tables)
+    installed, wanted = _installed_triggers(cursor), triggers(tables, further)
     for key, definition in wanted.items():
         if _normal(installed.get(key, "")) != _normal(definition):
             found.append(f"trigger {key[1]} on {key[0]} is missing, disabled or different")

@@ -5,14 +5,16 @@ program that opens the file without it cannot write a recorded table at all, and
 several are open, ``fintrack_entry(change_id)`` is the one that the row names, and ``fintrack_entry()`` is NULL.
 """
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from audit.guards import SQLITE
 from audit.models import Change, history_model
 from audit.seals import seal_expression, seal_of_values, sealed_columns
-from audit.triggers.tables import HISTORY_ONLY_COLUMNS, RecordedTable
+from audit.triggers.tables import HISTORY_ONLY_COLUMNS, FurtherTriggers, RecordedTable
 
-JOURNAL = "audit_change"
+JOURNAL, EVENTS = "audit_change", "audit_sequencedentry"
 NAMED_ENTRY = "fintrack_entry(NEW.change_id)"
 ONLY_ENTRY = "fintrack_entry()"
 CLOCK = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
@@ -133,9 +135,12 @@ def _journal_triggers() -> list[tuple[str, str]]:
         + _refuse("NEW.id <= 0", f"INSERT of {JOURNAL}: ids start at 1")
         + _refuse(f"NEW.at IS NOT {CLOCK}", f"INSERT of {JOURNAL}: the time is that of the clock")
         + f"  UPDATE {JOURNAL} SET seal = {seal_expression('sqlite', Change, 'NEW')} WHERE id = NEW.id;\n"
+        "  INSERT INTO audit_unsequencedentry (change_id, company_id) "
+        "SELECT NEW.id, NEW.company_id WHERE NEW.company_id IS NOT NULL;\n"
     )
     return [
         *_refusing_triggers(JOURNAL, update_when="OLD.seal <> ''"),
+        *_refusing_triggers(EVENTS),
         _existing_id_trigger(JOURNAL, "id"),
         _trigger(f"fintrack_entry_{JOURNAL}", "AFTER INSERT", JOURNAL, entry),
     ]
@@ -166,19 +171,33 @@ def _history_triggers(table: RecordedTable) -> list[tuple[str, str]]:
     ]
 
 
-def triggers(tables: list[RecordedTable]) -> dict[str, str]:
+def triggers(tables: list[RecordedTable], further: Sequence[FurtherTriggers] = ()) -> dict[str, str]:
     """All triggers, name -> SQL."""
     result = dict(_journal_triggers())
     for table in tables:
         result.update(_live_triggers(table))
         result.update(_history_triggers(table))
+    for own in further:
+        result.update(own.sqlite)
     return result
 
 
-def install(cursor: Any, tables: list[RecordedTable]) -> None:
+def columns_by_table(cursor: Any) -> dict[str, set[str]]:
+    """The tables that there are, each with the names of its columns."""
+    cursor.execute(
+        "SELECT found.name, columns.name FROM sqlite_master AS found JOIN pragma_table_xinfo(found.name) AS columns "
+        "WHERE found.type = 'table'"
+    )
+    by_table: defaultdict[str, set[str]] = defaultdict(set)
+    for table, column in cursor.fetchall():
+        by_table[table].add(column)
+    return by_table
+
+
+def install(cursor: Any, tables: list[RecordedTable], further: Sequence[FurtherTriggers] = ()) -> None:
     """Drop what is there and create what the models ask for; keep the ids of deleted rows from coming back."""
     drop(cursor)
-    for sql in triggers(tables).values():
+    for sql in triggers(tables, further).values():
         cursor.execute(sql)
     for table in tables:
         cursor.execute(
@@ -200,9 +219,9 @@ def drop(cursor: Any) -> None:
         cursor.execute(f"DROP TRIGGER {name}")
 
 
-def differences(cursor: Any, tables: list[RecordedTable]) -> list[str]:
+def differences(cursor: Any, tables: list[RecordedTable], further: Sequence[FurtherTriggers] = ()) -> list[str]:
     """What the database has other than the models ask for, one sentence each."""
-    installed, wanted = _installed(cursor), triggers(tables)
+    installed, wanted = _installed(cursor), triggers(tables, further)
     return [
         *(f"trigger {name} is missing or different" for name, sql in wanted.items() if installed.get(name) != sql),
         *(f"trigger {name} is unknown" for name in set(installed) - set(wanted)),

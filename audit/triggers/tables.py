@@ -1,11 +1,26 @@
 """What the triggers of one recorded table must know, read from its model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from audit.guards import AppendOnly, Guard
 from audit.models import Recorded, history_model
 
 HISTORY_ONLY_COLUMNS = ("history_date", "history_type")
+
+
+@dataclass(frozen=True)
+class FurtherTriggers:
+    """Triggers that another room needs, on its tables and those that it knows; their names begin with "fintrack_".
+
+    `functions` are the bodies of PostgreSQL's trigger functions by name, `postgresql` the definitions (what follows
+    ``CREATE OR REPLACE TRIGGER name``) by table and name, `sqlite` the whole statements by name.
+    """
+
+    tables: frozenset[str]
+    functions: Mapping[str, str]
+    postgresql: Mapping[tuple[str, str], str]
+    sqlite: Mapping[str, str]
 
 
 @dataclass(frozen=True)

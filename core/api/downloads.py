@@ -1,5 +1,6 @@
 """Replies that carry a file: a table to save, a page to print."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -7,10 +8,11 @@ from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from rest_framework.serializers import Serializer
 
-from core.api.renderers import CSV_TYPE, JSON_TYPE, PDF_TYPE, XLSX_TYPE
+from core.api.renderers import CSV_TYPE, JSON_LINES_TYPE, JSON_TYPE, PDF_TYPE, XLSX_TYPE
 from core.spreadsheets import Table, csv_chunks, xlsx_chunks
 
 TABLE_FORMATS = ("json", "csv", "xlsx")
+FEED_FORMATS = ("json", "csv", "jsonl")
 
 
 def table_reply(table: Table, table_format: str, *, stem: str) -> StreamingHttpResponse:
@@ -20,6 +22,15 @@ def table_reply(table: Table, table_format: str, *, stem: str) -> StreamingHttpR
         xlsx_chunks(table) if is_workbook else csv_chunks(table),
         content_type=XLSX_TYPE if is_workbook else f"{CSV_TYPE}; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{stem}.{table_format}"'},
+    )
+
+
+def json_lines_reply(lines: Iterable[bytes], *, stem: str) -> StreamingHttpResponse:
+    """The lines as a file to save, `stem`.jsonl (letters, digits and hyphens)."""
+    return StreamingHttpResponse(
+        lines,
+        content_type=f"{JSON_LINES_TYPE}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{stem}.jsonl"'},
     )
 
 

@@ -12,6 +12,8 @@ from core.errors import DomainError
 from core.money import exact, money_text, plain_text
 from core.text import clean_text
 
+YEARS_OF_MOMENTS = range(2, 9999)
+"""In these, neither the next day nor another time zone leads out of the calendar."""
 NUMBER_SCHEMA = {"oneOf": [{"type": "string"}, {"type": "number"}], "example": "2500.00"}
 
 
@@ -104,11 +106,17 @@ class MetadataField(serializers.DictField):
 class MomentField(serializers.Field):
     """A timestamp with its offset, or a date: which moment of that day is meant is the field's to say."""
 
+    default_error_messages = {
+        "out_of_range": f"Give a moment from the year {YEARS_OF_MOMENTS[0]} to the year {YEARS_OF_MOMENTS[-1]}."
+    }
+
     def to_internal_value(self, data: Any) -> datetime | date:
         """The moment or the date."""
         is_date = isinstance(data, str) and len(data) == len("2026-01-31")
         field = serializers.DateField() if is_date else serializers.DateTimeField()
         moment: datetime | date = field.run_validation(data)
+        if moment.year not in YEARS_OF_MOMENTS:
+            self.fail("out_of_range")
         return moment
 
     def to_representation(self, value: Any) -> Any:

@@ -5,6 +5,7 @@ from rest_framework.renderers import JSONRenderer
 JSON_TYPE = "application/json"
 PDF_TYPE = "application/pdf"
 CSV_TYPE = "text/csv"
+JSON_LINES_TYPE = "application/jsonl"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -22,6 +23,13 @@ class CsvRenderer(JSONRenderer):
     format = "csv"
 
 
+class JsonLinesRenderer(JSONRenderer):
+    """Lets a caller ask for JSON Lines, which the view gives. Written here is a refusal: a problem document."""
+
+    media_type = JSON_LINES_TYPE
+    format = "jsonl"
+
+
 class XlsxRenderer(JSONRenderer):
     """Lets a caller ask for a workbook, which the view gives. Written here is a refusal: a problem document."""
 
@@ -35,3 +43,5 @@ TABLE_RENDERERS = (JSONRenderer, CsvRenderer, XlsxRenderer)
 """For a view that answers with JSON, or with a table to those who accept nothing else or say ?format=."""
 STATEMENT_RENDERERS = (JSONRenderer, PdfRenderer)
 """For a view that answers with JSON, or with a PDF to those who accept nothing else or say ?format=."""
+FEED_RENDERERS = (JSONRenderer, CsvRenderer, JsonLinesRenderer)
+"""For a view that answers with a page of JSON, or with all of it as a file to those who ask for one."""

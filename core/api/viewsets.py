@@ -85,6 +85,8 @@ class Endpoint(APIView):
 
     def require_known_parameters(self) -> None:
         """Raise a 400 for a query parameter that a command, or a document that is read, does not take."""
+        if not self.request.query_params:
+            return
         known = COMMAND_PARAMETERS.get(str(self.request.method), ())
         if not known and (serializer_class := self.filter_serializers.get(str(getattr(self, "action", "")))):
             known = tuple(serializer_class().fields)
@@ -207,11 +209,16 @@ class ScopedViewSet(Endpoint, GenericViewSet):
         return super().handle_exception(exc)
 
     def filters(self) -> dict[str, Any]:
-        """The validated query parameters of a list. Raises a 400 for an unknown one or a malformed value."""
+        """The validated query parameters of a list, none of which is required.
+
+        Raises a 400 for an unknown one or a malformed value.
+        """
         serializer_class = self.filter_serializers.get(str(self.action))
         parameters = {
             name: self.request.query_params[name] for name in self.request.query_params if name not in PAGE_PARAMETERS
         }
+        if not parameters:
+            return {}
         if serializer_class is None:
             known: list[str] = []
         else:

@@ -23,6 +23,7 @@ from core.errors import DomainError
 from fintrack.api_document import EXAMPLES, REFUSALS, TAGS, examples
 from fintrack.demo import PASSWORD as DEMO_PASSWORD
 from fintrack.tests.test_openapi import DOCUMENT
+from notifications.services import deliver_due
 from parties.tests.factories import make_company
 
 TODAY = "2026-03-02T08:00:00Z"
@@ -32,6 +33,8 @@ SECRETS = {
     "access": "eyJhbGciOi...",
     "refresh": "eyJhbGciOi...",
     "requestId": "0d5c2a7e5f3b4c6e9a1d8b7f6e5c4d3a",
+    "id": "5b0e7c4a-8d1f-4e62-9a37-0c6f2b9d1e84",  # where it is text: of a sign-in; all others are numbers
+    "url": "https://books.example.com/i/7.Gk2bXc7RwQ9sVtYz0LhJ4nM8aPfD1eK5uI3oT6yB2cE",
     "internetMessageId": "<Gk2bXc7RwQ9sVtYz@books.example.com>",
 }
 NUMBERED = ("id", "Id", "Ids")
@@ -51,6 +54,7 @@ class Step:
 STORY = [
     Step("nobody", "signIn", "POST auth/login", remember={"refresh": "refresh"}),
     Step("nobody", "refreshTokens", "POST auth/refresh", remember={"refresh": "refresh"}),
+    Step("finance", "listSessions", "GET auth/sessions"),
     Step("nobody", "signOut", "POST auth/logout"),
     Step("finance", "getSignedInUser", "GET auth/me"),
     Step("viewer", "changePassword", "POST auth/password"),
@@ -82,8 +86,16 @@ STORY = [
     Step("finance", "updateInvoice", "PATCH invoices/{invoiceId}"),
     Step("finance", "explainInvoice", "GET invoices/{invoiceId}/explain"),
     Step("finance", "issueInvoice", "POST invoices/{invoiceId}/issue"),
+    Step("finance", "sendInvoice", "POST invoices/{invoiceId}/send", remember={"messageId": "messageId"}),
+    Step("finance", "recordBounce", "POST messages/{messageId}/bounced"),
     Step("finance", "sendInvoice", "POST invoices/{invoiceId}/send"),
+    Step("finance", "createInvoiceLink", "POST invoices/{invoiceId}/link"),
+    Step("viewer", "getInvoiceLink", "GET invoices/{invoiceId}/link"),
     Step("finance", "listInvoiceMessages", "GET invoices/{invoiceId}/messages"),
+    Step("finance", "createStatementRun", "POST statement-runs", remember={"runId": "id"}),
+    Step("viewer", "getStatementRun", "GET statement-runs/{runId}"),
+    Step("viewer", "listStatementRuns", "GET statement-runs"),
+    Step("viewer", "listStatementRunResults", "GET statement-runs/{runId}/results"),
     Step("finance", "applyPayment", "POST invoices/{invoiceId}/payments", remember={"paymentId": "paymentId"}),
     Step("finance", "problems", "POST invoices/{invoiceId}/payments", "Conflict"),
     Step("finance", "problems", "POST invoices/{invoiceId}/payments", "Invalid"),
@@ -95,13 +107,27 @@ STORY = [
     Step("finance", "listInvoices", "GET invoices"),
     Step("finance", "getInvoiceHistory", "GET invoices/{invoiceId}/history"),
     Step("viewer", "getCustomerStatement", "GET customers/{customerId}/statement?from=2026-01-01&to=2026-03-31"),
+    Step("viewer", "reportDashboard", "GET reports/dashboard"),
     Step("viewer", "reportRevenue", "GET reports/revenue?from=2026-01-01&to=2026-03-31"),
     Step("viewer", "reportVat", "GET reports/vat?from=2026-01-01&to=2026-03-31"),
     Step("viewer", "reportOutstanding", "GET reports/outstanding?asOf=2026-03-02"),
     Step("viewer", "reportAging", "GET reports/aging?asOf=2026-03-02"),
+    Step("auditor", "reportNumbers", "GET reports/numbers?year=2026"),
     Step("auditor", "listAuditEntries", "GET audit?entityType=Payment&pageSize=2"),
+    Step("finance", "listEvents", "GET events?after=2&pageSize=2"),
     Step("finance", "bulkInvoices", "POST invoices/bulk", "create"),
     Step("finance", "bulkInvoices", "POST invoices/bulk", "issue"),
+    Step("finance", "createRecurringInvoice", "POST recurring-invoices", remember={"recurringId": "id"}),
+    Step("finance", "updateRecurringInvoice", "PATCH recurring-invoices/{recurringId}"),
+    Step("finance", "runRecurringInvoice", "POST recurring-invoices/{recurringId}/run"),
+    Step("finance", "pauseRecurringInvoice", "POST recurring-invoices/{recurringId}/pause"),
+    Step("finance", "resumeRecurringInvoice", "POST recurring-invoices/{recurringId}/resume"),
+    Step("finance", "getRecurringInvoice", "GET recurring-invoices/{recurringId}"),
+    Step("finance", "listRecurringInvoices", "GET recurring-invoices"),
+    Step("finance", "getRecurringInvoiceHistory", "GET recurring-invoices/{recurringId}/history"),
+    Step("finance", "endRecurringInvoice", "POST recurring-invoices/{recurringId}/end"),
+    Step("finance", "createRecurringInvoice", "POST recurring-invoices", "short", remember={"unusedRecurring": "id"}),
+    Step("finance", "deleteRecurringInvoice", "DELETE recurring-invoices/{unusedRecurring}?version=1"),
     Step("admin", "createCompany", "POST companies"),
 ]
 
@@ -121,6 +147,8 @@ class Play:
     def reply(self, step: Step, body: Any) -> Any:
         """The reply to the step's request, its ids remembered."""
         method, path = step.request.split(" ")
+        if step.operation == "recordBounce":
+            deliver_due()
         send = getattr(self.clients[step.who], method.lower())
         response = send(f"/api/{path.format(**self.known)}", *([] if body is None else [self.own(body)]))
         self.known |= {name: response.json()[source] for name, source in step.remember.items()}

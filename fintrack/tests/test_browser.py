@@ -1,86 +1,23 @@
 """The finance clerk's day in a real browser: what a person clicks, types and reads."""
 
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from accounts.models import User
-from accounts.tests.factories import PASSWORD, make_user
+from accounts.tests.factories import make_user
+from fintrack.tests.browsing import BROWSER_TEST, choose_customer, type_line
 from invoices.models import Invoice
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.models import Company
 from parties.tests.factories import make_company, make_customer
 
-CHROMIUM = "/usr/bin/chromium"
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}"),
-]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    # Playwright's loop runs in this thread, and Django takes that for an asynchronous caller.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield started
-        started.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+pytestmark = BROWSER_TEST
 
 
 @pytest.fixture
 def company() -> Company:
     return make_company(name="Acme Trading")
-
-
-@pytest.fixture
-def sign_in(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a page on which the user is signed in; fails the test for any request that leaves the machine."""
-    contexts = []
-    strangers: list[str] = []
-
-    def open_page(user: User, **options: Any) -> Any:
-        context = chromium.new_context(base_url=live_server.url, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("request", lambda request: strangers.append(request.url) if _leaves(request.url, live_server) else None)
-        page.goto("/admin/")
-        page.fill("#id_username", user.email)
-        page.fill("#id_password", PASSWORD)
-        page.press("#id_password", "Enter")
-        page.wait_for_selector("#user-tools")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert strangers == []
-
-
-def _leaves(url: str, live_server: Any) -> bool:
-    return not url.startswith((live_server.url, "data:"))
-
-
-def choose_customer(page: Any, name: str) -> None:
-    page.click("#id_customer + .select2")
-    page.fill(".select2-search__field", name)
-    page.click(f".select2-results__option:has-text('{name}')")
-
-
-def type_line(page: Any, index: int, description: str, quantity: str, unit_price: str) -> None:
-    page.fill(f"#id_lines-{index}-description", description)
-    page.fill(f"#id_lines-{index}-quantity", quantity)
-    page.fill(f"#id_lines-{index}-unit_price", unit_price)
 
 
 def panel(page: Any) -> str:
@@ -92,19 +29,19 @@ def test_from_draft_to_paid(sign_in: Callable[..., Any], company: Company) -> No
     page = sign_in(make_user("Finance", company, email="fin@acme.test"))
 
     # A draft with two lines, the second added by the button.
-    page.click("#content a:text-is('Invoices') >> nth=-1")
-    page.click(".object-tools .addlink")
+    page.click("#nav-sidebar-inner a:has-text('Invoices')")
+    page.click(".addlink")
     choose_customer(page, "Blue Lagoon")
     type_line(page, 0, "Consulting", "2", "100")
-    page.click("#lines-group .add-row a")
+    page.click("#lines-group .add-line")
     type_line(page, 1, "Travel", "1", "50.50")
     page.click("text=Save and continue editing")
-    assert "250.50" in page.inner_text("section.money-panel")
+    assert "250.50" in page.inner_text(".draft-totals")
 
     # Issued after a confirmation.
     page.click("text=Issue…")
     assert "288.08" in page.inner_text("form.confirm")
-    page.click("input[value='Issue']")
+    page.click("button:text-is('Issue')")
     assert "Issued as INV-" in page.inner_text(".messagelist")
     assert "OUTSTANDING" in panel(page).upper()
 
@@ -113,16 +50,16 @@ def test_from_draft_to_paid(sign_in: Callable[..., Any], company: Company) -> No
     assert page.input_value("#id_amount") == "288.08"
     page.fill("#id_amount", "88.08")
     page.fill("#id_reference", "EFT 1")
-    page.click("input[value='Apply payment']")
+    page.click("button:text-is('Apply payment')")
     assert "Partially paid" in page.inner_text("article.paper")
     page.click("text=Apply payment…")
     assert page.input_value("#id_amount") == "200.00"
-    page.click("input[value='Apply payment']")
-    assert page.locator("article.paper .status-paid").count() == 1
+    page.click("button:text-is('Apply payment')")
+    page.wait_for_selector("article.paper .status-paid")
     assert page.locator("text=Apply payment…").count() == 0
 
     # The history tells it all.
-    page.click("text=History")
+    page.click("aside a:text-is('History')")
     history = page.inner_text("#content-main")
     for command in ("invoice.created", "invoice.issued", "payment.applied"):
         assert f"{command} by fin@acme.test" in history
@@ -140,12 +77,12 @@ def test_the_second_of_two_tabs_is_told_and_keeps_what_it_typed(sign_in: Callabl
 
     # The first deletes a line and saves; the second has changed that very line, and adds one.
     first.check("#id_lines-1-DELETE")
-    first.click("input[value='Save']")
+    first.click("button:text-is('Save')")
     first.wait_for_selector(".messagelist .success")
     second.fill("#id_lines-1-unit_price", "75")
-    second.click("#lines-group .add-row a")
+    second.click("#lines-group .add-line")
     type_line(second, 3, "Parking", "1", "20")
-    second.click("input[value='Save']")
+    second.click("button:text-is('Save')")
 
     told = second.inner_text(".conflict")
     assert "first@acme.test changed this" in told
@@ -154,7 +91,7 @@ def test_the_second_of_two_tabs_is_told_and_keeps_what_it_typed(sign_in: Callabl
     assert second.input_value("#id_lines-3-description") == "Parking"
 
     # Saved again, now knowing, it stands.
-    second.click("input[value='Save']")
+    second.click("button:text-is('Save')")
     second.wait_for_selector(".messagelist .success")
     invoice.refresh_from_db()
     assert [line.description for line in invoice.lines.all()] == ["Work", "Travel", "Parking"]
@@ -182,7 +119,7 @@ def test_paid_refunded_reversed_and_another_one_cancelled(sign_in: Callable[...,
     page.click("text=Apply payment…")
     assert page.input_value("#id_amount") == "22952.90"
     page.fill("#id_reference", "EFT 1")
-    page.click("input[value='Apply payment']")
+    page.click("button:text-is('Apply payment')")
     assert "is paid, ZAR 0.00 outstanding." in page.inner_text(".messagelist")
     assert page.locator("text=Cancel invoice…").count() == 0
 
@@ -190,11 +127,11 @@ def test_paid_refunded_reversed_and_another_one_cancelled(sign_in: Callable[...,
     page.click("text=Refund…")
     page.fill("#id_amount", "952.90")
     page.select_option("#id_payment_id", index=1)
-    page.click("input[value='Refund']")
+    page.click("button:text-is('Refund')")
     assert "This field is required." in page.inner_text(".field-reason")
     assert page.input_value("#id_amount") == "952.90"
     page.fill("#id_reason", "Two trays came back")
-    page.click("input[value='Refund']")
+    page.click("button:text-is('Refund')")
     assert "ZAR 952.90 refunded" in page.inner_text(".messagelist")
     rows = page.locator("section.payments tbody tr")
     assert rows.count() == 2
@@ -205,7 +142,7 @@ def test_paid_refunded_reversed_and_another_one_cancelled(sign_in: Callable[...,
     rows.nth(1).locator("text=Reverse…").click()
     assert "ZAR 22\u202f000.00" in page.inner_text("form.confirm")
     page.fill("#id_reason", "The bank took it back")
-    page.click("input[value='Reverse']")
+    page.click("button:text-is('Reverse')")
     assert "22\u202f952.90" in panel(page)
     assert page.locator("section.payments tr.undoing").count() == 2
     assert page.locator("text=Reverse…").count() == 0
@@ -219,7 +156,7 @@ def test_paid_refunded_reversed_and_another_one_cancelled(sign_in: Callable[...,
     page.goto(f"/admin/invoices/invoice/{other.pk}/change/")
     page.click("text=Cancel invoice…")
     page.fill("#id_reason", "Sent twice")
-    page.click("input[value='Cancel invoice']")
+    page.click("button:text-is('Cancel invoice')")
     assert "is cancelled." in page.inner_text(".messagelist")
     assert "Sent twice" in panel(page)
     other.refresh_from_db()

@@ -10,7 +10,7 @@ from parties.tests.factories import make_company
 
 SHOP = "https://shop.example.com"
 STRANGER = "https://stranger.example.com"
-EXPOSED = {"ETag", "Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID"}
+EXPOSED = {"ETag", "Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID", "Content-Disposition"}
 SENT = {"authorization", "content-type", "if-match", "idempotency-key", "x-request-id"}
 
 pytestmark = pytest.mark.django_db

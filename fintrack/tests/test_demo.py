@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
@@ -177,6 +178,15 @@ def test_the_books_are_proven(demo, capsys):
     call_command("verify_books")
 
     assert "0 faults" in capsys.readouterr().out
+
+
+def test_a_customer_s_page_can_be_looked_at(demo, capsys, client):
+    call_command("demo", "--address", "http://127.0.0.1:8765")
+
+    [path] = re.findall(r"http://127.0.0.1:8765(/i/\S+)", capsys.readouterr().out)
+    page = client.get(path)
+    assert page.status_code == 200
+    assert "Demo Trading" in page.content.decode()
 
 
 def test_the_second_run_changes_nothing(demo, capsys):

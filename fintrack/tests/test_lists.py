@@ -13,10 +13,11 @@ from audit.actors import SYSTEM
 from core.api.pagination import KeysetPagination
 from fintrack.tests.test_permissions import api_routes
 from invoices.services import cancel_invoice
-from invoices.tests.factories import make_draft, make_issued, make_item
+from invoices.tests.factories import make_draft, make_issued, make_item, make_recurring
 from parties.models import Company
 from parties.tests.factories import make_bank_account, make_company, make_customer
 from payments.services import apply_payment
+from reports.statement_runs.services import run_statements
 
 pytestmark = pytest.mark.django_db
 
@@ -25,10 +26,12 @@ SHOWN_AS = {"number": "invoiceNumber", "createdAt": "id"}
 PARAMETERS = {"pageSize", "ordering", "cursor"}
 FILTERS = {
     "bank-accounts": {"companyId", "currency"},
+    "statement-runs": {"companyId"},
     "invoices": {
-        *("status", "customerId", "companyId", "currency", "overdue", "externalId", "search"),
-        *("issueDateFrom", "issueDateTo", "dueDateFrom", "dueDateTo", "totalMin", "totalMax"),
+        *("status", "customerId", "companyId", "currency", "overdue", "externalId", "search", "recurringInvoiceId"),
+        *("issueDateFrom", "issueDateTo", "dueDateFrom", "dueDateTo", "totalMin", "totalMax", "vatRate", "vatCategory"),
     },
+    "recurring-invoices": {"status", "customerId", "companyId"},
     "payments": {"invoiceId", "customerId", "companyId", "method", "reference", "kind", "paidAtFrom", "paidAtTo"},
     "customers": {"companyId", "externalId", "archived", "search"},
     "users": {"companyId", "active"},
@@ -67,6 +70,8 @@ def client(company: Company) -> Any:
         invoice = make_issued(company, make_item(str(10 + number % 2)), customer=customer, **days)
         apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount="1")
         make_draft(company, make_item("10"), customer=customer, **days)
+        make_recurring(company, customer=customer, name=name)
+        run_statements(actor=SYSTEM, company=company, month=date(2020, 1 + number, 1), customer_ids=[customer.pk])
         make_bank_account(company, currency=("ZAR", "EUR", "USD", "GBP", "CHF")[number])
     cancel_invoice(actor=SYSTEM, invoice_id=make_issued(company, issue_date=date(2026, 3, 3)).pk)
     return api_client(user)

@@ -11,6 +11,8 @@ from core.testing.statements import counted_statements
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment
+from portal.services import create_link
+from portal.tests.factories import page_of
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +37,8 @@ def _counts(size):
     for number in range(size):
         payment = apply_payment(actor=user, invoice_id=invoice.pk, amount="1", reference=f"R{number}")
     drafts = [make_draft(company, *items, customer=customer) for customer in (*customers, customers[0])]
+    create_link(actor=user, invoice_id=invoice.pk)
+    page, other = page_of(invoice), make_issued(company, *items, customer=customers[0])
     first, url = drafts[0].pk, f"/api/invoices/{invoice.pk}"
     body = {
         "customerId": customers[0].pk,
@@ -46,6 +50,10 @@ def _counts(size):
         "getInvoiceHistory": _count(client, "get", f"{url}/history"),
         "getInvoicePdf": _count(client, "get", f"{url}/pdf"),
         "getInvoicePdfAgain": _count(client, "get", f"{url}/pdf"),
+        "getCustomerPage": _count(client, "get", page),
+        "getCustomerPdf": _count(client, "get", f"{page}/pdf"),
+        "createInvoiceLink": _count(client, "post", f"/api/invoices/{other.pk}/link", {}),
+        "getInvoiceLink": _count(client, "get", f"{url}/link"),
         "getPaymentPdf": _count(client, "get", f"/api/payments/{payment.pk}/pdf"),
         "getCustomerStatement": _count(client, "get", f"/api/customers/{customers[0].pk}/statement"),
         "listPayments": _count(client, "get", "/api/payments"),

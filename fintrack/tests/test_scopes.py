@@ -4,6 +4,7 @@ The places come from the URL map and from the API's own description; a new one w
 """
 
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,9 @@ from accounts.tests.factories import add_role, api_client, make_user
 from fintrack.tests.worlds import Ask, World, admin_of, good_requests, make_world
 
 NEVER = 987_654_321
+NOBODYS = uuid.UUID(int=NEVER)
+OF_ONESELF = {"/api/auth/sessions/{id}"}
+"""What is a user's and no company's; accounts/tests/test_sign_in_pages.py tries the sign-ins of others."""
 EMPTY = "an empty list"
 NOT_FOUND = "not_found"
 
@@ -29,6 +33,7 @@ FOREIGN: dict[tuple[str, str, str], tuple[str, str]] = {
     ("user", "PATCH", "body.memberships.0.companyId"): ("company", NOT_FOUND),
     ("audit", "GET", "query.companyId"): ("company", NOT_FOUND),
     ("audit", "GET", "query.entityId"): ("paid", EMPTY),
+    ("events", "GET", "query.companyId"): ("company", NOT_FOUND),
     ("company", "GET", "path.id"): ("company", NOT_FOUND),
     ("company", "PATCH", "path.id"): ("company", NOT_FOUND),
     ("bank-accounts", "GET", "query.companyId"): ("company", EMPTY),
@@ -61,8 +66,27 @@ FOREIGN: dict[tuple[str, str, str], tuple[str, str]] = {
     ("invoice-explain", "GET", "path.id"): ("draft", NOT_FOUND),
     ("invoice-history", "GET", "path.id"): ("draft", NOT_FOUND),
     ("invoice-pdf", "GET", "path.id"): ("draft", NOT_FOUND),
+    ("invoices", "GET", "query.recurringInvoiceId"): ("recurring", EMPTY),
+    ("recurring-invoices", "GET", "query.companyId"): ("company", EMPTY),
+    ("recurring-invoices", "GET", "query.customerId"): ("customer", EMPTY),
+    ("recurring-invoices", "POST", "body.companyId"): ("company", NOT_FOUND),
+    ("recurring-invoices", "POST", "body.customerId"): ("customer", "customer_unknown"),
+    ("recurring-invoices", "POST", "body.items.0.id"): ("recurring_line", "item_invalid"),
+    ("recurring-invoice", "GET", "path.id"): ("recurring", NOT_FOUND),
+    ("recurring-invoice", "PATCH", "path.id"): ("recurring", NOT_FOUND),
+    ("recurring-invoice", "PATCH", "body.customerId"): ("customer", "customer_unknown"),
+    ("recurring-invoice", "PATCH", "body.items.0.id"): ("recurring_line", "item_invalid"),
+    ("recurring-invoice", "DELETE", "path.id"): ("recurring", NOT_FOUND),
+    **{
+        (f"recurring-invoice-{verb}", "POST", "path.id"): ("recurring", NOT_FOUND)
+        for verb in ("pause", "resume", "end", "run")
+    },
+    ("recurring-invoice-history", "GET", "path.id"): ("recurring", NOT_FOUND),
     ("invoice-send", "POST", "path.id"): ("issued", NOT_FOUND),
     ("invoice-messages", "GET", "path.id"): ("paid", NOT_FOUND),
+    ("invoice-link", "GET", "path.id"): ("paid", NOT_FOUND),
+    ("invoice-link", "POST", "path.id"): ("issued", NOT_FOUND),
+    ("invoice-link", "DELETE", "path.id"): ("paid", NOT_FOUND),
     ("invoice-payments", "POST", "path.id"): ("issued", NOT_FOUND),
     ("invoice-refunds", "POST", "path.id"): ("paid", NOT_FOUND),
     ("invoice-refunds", "POST", "body.paymentId"): ("payment", "payment_invalid"),
@@ -74,10 +98,18 @@ FOREIGN: dict[tuple[str, str, str], tuple[str, str]] = {
     ("payment", "GET", "path.id"): ("payment", NOT_FOUND),
     ("payment-pdf", "GET", "path.id"): ("payment", NOT_FOUND),
     ("customer-statement", "GET", "path.id"): ("customer", NOT_FOUND),
+    ("report-dashboard", "GET", "query.companyId"): ("company", NOT_FOUND),
+    ("message-bounced", "POST", "path.id"): ("message", NOT_FOUND),
+    ("statement-runs", "GET", "query.companyId"): ("company", EMPTY),
+    ("statement-runs", "POST", "body.companyId"): ("company", NOT_FOUND),
+    ("statement-runs", "POST", "body.customerIds.0"): ("customer", NOT_FOUND),
+    ("statement-run", "GET", "path.id"): ("statement_run", NOT_FOUND),
+    ("statement-run-results", "GET", "path.id"): ("statement_run", NOT_FOUND),
     ("report-revenue", "GET", "query.companyId"): ("company", NOT_FOUND),
     ("report-outstanding", "GET", "query.companyId"): ("company", NOT_FOUND),
     ("report-vat", "GET", "query.companyId"): ("company", NOT_FOUND),
     ("report-aging", "GET", "query.companyId"): ("company", NOT_FOUND),
+    ("report-numbers", "GET", "query.companyId"): ("company", NOT_FOUND),
 }
 """By route, method and place of the id: what of the other company is named there, and how it is answered."""
 
@@ -89,12 +121,13 @@ def places() -> set[tuple[str, str, str]]:
         (_route_of(path), method.upper(), place)
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
+        if path not in OF_ONESELF
         for place in _places_of(operation, document["components"]["schemas"])
     }
 
 
 def _route_of(path: str) -> str:
-    return str(resolve(re.sub(r"\{\w+\}", "1", path)).url_name)
+    return str(resolve(re.sub(r"\{\w+\}", str(NOBODYS) if path in OF_ONESELF else "1", path)).url_name)
 
 
 def _places_of(operation: Any, schemas: Any) -> Iterator[str]:
@@ -218,7 +251,7 @@ def test_what_belongs_to_two_companies_of_one_member_does_not_mix():
     between = ("customerId", "items.0.id", "paymentId", "path.payment_id")
     wanted = [row for row in FOREIGN.items() if row[0][1] != "GET" and row[0][2].endswith(between)]
 
-    assert len(wanted) == 8
+    assert len(wanted) == 12
     assert list(places_refused(member, own, other, wanted)) == []
 
 
@@ -228,7 +261,7 @@ def test_an_entry_of_another_invoice_of_ones_own_is_none_of_this_one():
     second = make_world(own.company)
     wanted = [row for row in FOREIGN.items() if row[0][2].endswith(("items.0.id", "paymentId", "path.payment_id"))]
 
-    assert len(wanted) == 5
+    assert len(wanted) == 7
     assert list(places_refused(admin_of(own.company), own, second, wanted)) == []
 
 

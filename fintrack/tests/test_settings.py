@@ -19,8 +19,8 @@ import environ, json
 environ.Env.read_env = classmethod(lambda *args, **options: None)
 from fintrack import settings
 names = ("DEBUG", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS", "DATABASES", "SECURE_SSL_REDIRECT",
-         "EMAIL_BACKEND")
-print(json.dumps({name: getattr(settings, name) for name in names}))
+         "EMAIL_BACKEND", "PUBLIC_URL", "SECRET_KEY_FALLBACKS", "SILENCED_SYSTEM_CHECKS")
+print(json.dumps({name: getattr(settings, name, []) for name in names}))
 """
 
 
@@ -93,11 +93,48 @@ def test_production_refuses_missing_or_open_hosts(hosts):
     assert "ALLOWED_HOSTS must name" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "address", ["", "https://books.example", "https://books.example:8443", "https://[2001:db8::1]"]
+)
+def test_the_public_address_is_an_https_origin(address):
+    assert values(**GOOD, PUBLIC_URL=f"{address}/" if address else "")["PUBLIC_URL"] == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://books.example",
+        "https://books.example/i",
+        "books.example",
+        "https://Books.example",
+        "javascript:alert(1)",
+    ],
+)
+def test_production_refuses_any_other_public_address(address):
+    result = read(**GOOD, PUBLIC_URL=address)
+
+    assert result.returncode != 0
+    assert f"PUBLIC_URL is {address}. Write the address" in result.stderr
+
+
+def test_in_development_the_public_address_may_be_of_this_machine():
+    assert values(DEBUG="on", PUBLIC_URL="http://127.0.0.1:8000")["PUBLIC_URL"] == "http://127.0.0.1:8000"
+
+
+def test_earlier_secrets_are_as_good_as_the_present_one():
+    earlier = GOOD["JWT_SIGNING_KEY"][::-1]
+
+    assert values(**GOOD, SECRET_KEY_FALLBACKS=f"{earlier}, ")["SECRET_KEY_FALLBACKS"] == [earlier]
+    refused = read(**GOOD, SECRET_KEY_FALLBACKS=f"{earlier}, short")
+    assert refused.returncode != 0
+    assert "SECRET_KEY_FALLBACKS holds a weak secret" in refused.stderr
+
+
 def test_the_example_names_every_variable_that_is_read():
     source = (settings.BASE_DIR / "fintrack" / "settings.py").read_text()
     example = (settings.BASE_DIR / ".env.example").read_text()
 
-    read_names = set(re.findall(r'(?:env\.\w+|names|origins|secret)\(\s*"([A-Z_]+)"', source))
+    read_names = set(re.findall(r'(?:env\.\w+|names|origins|secret|public_url)\(\s*"([A-Z_]+)"', source))
 
     assert {"DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "JWT_ISSUER"} <= read_names
     assert read_names <= set(re.findall(r"^(?:# )?([A-Z_]+)=", example, re.MULTILINE))
@@ -232,3 +269,8 @@ def test_mail_over_smtp_is_watched(scheme):
 
 def test_other_ways_of_mail_are_left_as_they_are():
     assert values(**GOOD)["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"
+
+
+@pytest.mark.parametrize(("url", "silenced"), [("sqlite://:memory:", ["models.W040"]), ("postgres://u@h/d", [])])
+def test_only_sqlite_keeps_quiet_about_what_its_indexes_cannot_carry(url, silenced):
+    assert values(DEBUG="on", DATABASE_URL=url)["SILENCED_SYSTEM_CHECKS"] == silenced

@@ -10,19 +10,25 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD, api_client, make_user
 from audit.actors import SYSTEM
 from invoices.models import Invoice
-from invoices.tests.factories import make_draft, make_issued
-from notifications.services import request_sending
+from invoices.recurring.models import RecurringInvoice
+from invoices.recurring.services import pause_recurring
+from invoices.tests.factories import make_draft, make_issued, make_recurring
+from notifications.models import Message, StatementRun
+from notifications.services import deliver_due, request_sending
 from parties.models import BankAccount, Company, Customer
 from parties.tests.factories import IBAN, make_bank_account, make_company, make_customer
 from payments.models import Payment
 from payments.services import apply_payment
+from portal.services import create_link
+from reports.statement_runs.services import run_statements
 
+REPORTS = ("dashboard", "revenue", "outstanding", "vat", "aging", "numbers")
 ITEM = {"description": "Work", "qty": 1, "unitPrice": "100"}
 
 
 @dataclass(frozen=True)
 class World:
-    """One of everything. `paid` bears `payment`, 50.00 of its 115.00, and waits to be sent."""
+    """One of everything. `paid` bears `payment`, 50.00 of its 115.00, and a link; sent by `message`, it waits again."""
 
     company: Company
     customer: Customer
@@ -32,13 +38,18 @@ class World:
     paid: Invoice
     payment: Payment
     bank_account: BankAccount
+    recurring: RecurringInvoice
+    paused: RecurringInvoice
     user: User
+    message: Message
+    statement_run: StatementRun
 
     @property
     def ids(self) -> dict[str, int]:
         """The id of each."""
         return {name: getattr(self, name).pk for name in self.__dataclass_fields__} | {
-            "line": self.draft.lines.get().pk
+            "line": self.draft.lines.get().pk,
+            "recurring_line": self.recurring.lines.get().pk,
         }
 
 
@@ -46,7 +57,11 @@ def make_world(company: Company | None = None) -> World:
     company = company or make_company()
     paid = make_issued(company, customer=make_customer(company, email="accounts@acme.test"))
     payment = apply_payment(actor=SYSTEM, invoice_id=paid.pk, amount="50")
+    message = request_sending(actor=SYSTEM, invoice_id=paid.pk)
+    deliver_due()
     request_sending(actor=SYSTEM, invoice_id=paid.pk)
+    paused = make_recurring(company, start_date=company.today())
+    create_link(actor=SYSTEM, invoice_id=paid.pk)
     return World(
         company=company,
         customer=make_customer(company),
@@ -56,7 +71,13 @@ def make_world(company: Company | None = None) -> World:
         paid=paid,
         payment=payment,
         bank_account=company.bank_accounts.first() or make_bank_account(company),
+        recurring=make_recurring(company, start_date=company.today()),
+        paused=pause_recurring(actor=SYSTEM, recurring_id=paused.pk),
         user=make_user("Viewer", company),
+        message=message,
+        statement_run=run_statements(
+            actor=SYSTEM, company=company, month=date(2020, 1, 1), customer_ids=[paid.customer_id]
+        ),
     )
 
 
@@ -64,7 +85,7 @@ def make_world(company: Company | None = None) -> World:
 class Ask:
     """A request: the arguments of its path, its query and its body (None for none)."""
 
-    path: dict[str, int]
+    path: dict[str, Any]
     query: dict[str, Any]
     body: Any
 
@@ -79,6 +100,8 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
     """By route and method, a request that an Admin of the world's company may make and that succeeds."""
     company, draft, issued, paid = ({"id": row.pk} for row in (world.company, world.draft, world.issued, world.paid))
     line = world.draft.lines.get()
+    recurring, paused = {"id": world.recurring.pk}, {"id": world.paused.pk}
+    recurring_line = world.recurring.lines.get()
     now, named = {"version": 1}, {"companyId": world.company.pk}
     account = {"email": "new@example.test", "password": PASSWORD, "role": "Viewer", "companyIds": [world.company.pk]}
     roles = {"memberships": [{"companyId": world.company.pk, "role": "Finance"}]}
@@ -88,6 +111,7 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("users", "GET"): Ask({}, named, None),
         ("user", "GET"): Ask({"id": world.user.pk}, {}, None),
         ("user", "PATCH"): Ask({"id": world.user.pk}, {}, now | roles),
+        ("events", "GET"): Ask({}, named, None),
         ("audit", "GET"): Ask({}, named | {"entityType": "Invoice", "entityId": world.paid.pk}, None),
         ("companies", "GET"): Ask({}, {}, None),
         ("companies", "POST"): Ask({}, {}, {"name": "Founded", "currency": "EUR"}),
@@ -114,16 +138,34 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("invoice-explain", "GET"): Ask(draft, {}, None),
         ("invoice-history", "GET"): Ask(draft, {}, None),
         ("invoice-pdf", "GET"): Ask(draft, {}, None),
+        ("recurring-invoices", "GET"): Ask({}, named | {"customerId": world.recurring.customer_id}, None),
+        ("recurring-invoices", "POST"): Ask({}, {}, named | bill | {"name": "Rent"}),
+        ("recurring-invoice", "GET"): Ask(recurring, {}, None),
+        ("recurring-invoice", "PATCH"): Ask(recurring, {}, now | bill | {"items": [ITEM | {"id": recurring_line.pk}]}),
+        ("recurring-invoice", "DELETE"): Ask(recurring, now, None),
+        ("recurring-invoice-pause", "POST"): Ask(recurring, {}, {}),
+        ("recurring-invoice-resume", "POST"): Ask(paused, {}, {}),
+        ("recurring-invoice-end", "POST"): Ask(recurring, {}, {}),
+        ("recurring-invoice-run", "POST"): Ask(recurring, {}, {}),
+        ("recurring-invoice-history", "GET"): Ask(recurring, {}, None),
         ("invoice-send", "POST"): Ask(issued, {}, {}),
         ("invoice-messages", "GET"): Ask(paid, {}, None),
+        ("invoice-link", "GET"): Ask(paid, {}, None),
+        ("invoice-link", "POST"): Ask(issued, {}, {}),
+        ("invoice-link", "DELETE"): Ask(paid, now, None),
         ("invoice-payments", "POST"): Ask(issued, {}, {"amount": "15.00", "reference": "R-1"}),
         ("invoice-refunds", "POST"): Ask(paid, {}, {"amount": "20.00", "paymentId": world.payment.pk}),
         ("payment-reverse", "POST"): Ask(paid | {"payment_id": world.payment.pk}, {}, {"reason": "Bounced"}),
         ("payments", "GET"): Ask({}, named | {"invoiceId": world.paid.pk, "customerId": world.paid.customer_id}, None),
         ("payment", "GET"): Ask({"id": world.payment.pk}, {}, None),
         ("payment-pdf", "GET"): Ask({"id": world.payment.pk}, {}, None),
+        ("message-bounced", "POST"): Ask({"id": world.message.pk}, {}, {"reason": "550 No such user"}),
+        ("statement-runs", "GET"): Ask({}, named, None),
+        ("statement-runs", "POST"): Ask({}, {}, named | {"month": "2020-02", "customerIds": [world.customer.pk]}),
+        ("statement-run", "GET"): Ask({"id": world.statement_run.pk}, {}, None),
+        ("statement-run-results", "GET"): Ask({"id": world.statement_run.pk}, {}, None),
         ("customer-statement", "GET"): Ask({"id": world.customer.pk}, {}, None),
-        **{(f"report-{name}", "GET"): Ask({}, named, None) for name in ("revenue", "outstanding", "vat", "aging")},
+        **{(f"report-{name}", "GET"): Ask({}, named, None) for name in REPORTS},
     }
 
 

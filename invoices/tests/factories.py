@@ -1,10 +1,13 @@
 """Invoices for tests, built through the services."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from audit.actors import SYSTEM
 from invoices.models import Invoice
+from invoices.recurring.models import RecurringInvoice
+from invoices.recurring.services import create_recurring
 from invoices.services import Item, create_draft, issue_invoice
 from parties.models import Company, Customer
 from parties.tests.factories import make_customer
@@ -25,3 +28,12 @@ def make_draft(company: Company, *items: Item, customer: Customer | None = None,
 def make_issued(company: Company, *items: Item, **details: Any) -> Invoice:
     """An issued invoice of `company`."""
     return issue_invoice(actor=SYSTEM, invoice_id=make_draft(company, *items, **details).pk)
+
+
+def make_recurring(
+    company: Company, *items: Item, customer: Customer | None = None, **details: Any
+) -> RecurringInvoice:
+    """A recurring invoice of `company` with the given lines (one of 100.00), each month from 2026-01-31 on."""
+    buyer = customer or make_customer(company)
+    values = {"name": "Rent", "start_date": date(2026, 1, 31), **details}
+    return create_recurring(actor=SYSTEM, company=company, customer_id=buyer.pk, items=items or [make_item()], **values)

@@ -9,8 +9,9 @@ from accounts.tests.factories import api_client, make_user
 from audit.actors import SYSTEM
 from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft, make_issued
+from notifications.services import request_sending
 from parties.services import move_period_lock, update_customer
-from parties.tests.factories import make_company
+from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment, refund_payment, reverse_payment
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +23,7 @@ REQUESTS = {
     "cancel": ("post", "/cancel", {}),
     "pay": ("post", "/payments", {"amount": "1"}),
     "refund": ("post", "/refunds", {"amount": "1"}),
+    "send": ("post", "/send", {}),
 }
 
 
@@ -49,6 +51,16 @@ def part_paid(company, amount="10"):
     return issued
 
 
+def with_address(company):
+    return make_issued(company, customer=make_customer(company, email="accounts@acme.test"))
+
+
+def on_its_way(company):
+    invoice = with_address(company)
+    request_sending(actor=SYSTEM, invoice_id=invoice.pk)
+    return invoice
+
+
 def paid(company):
     return part_paid(company, "115")
 
@@ -74,6 +86,8 @@ STATES = [
     archived_draft,
     locked_draft,
     make_issued,
+    with_address,
+    on_its_way,
     locked_issued,
     part_paid,
     paid,

@@ -1,3 +1,4 @@
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -115,15 +116,16 @@ def test_an_untouched_empty_row_is_no_line() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"unit_price": "2 500,00"}, "Give a plain decimal number"),
-        ({"unit_price": "1e3"}, "Give a plain decimal number"),
-        ({"quantity": "NaN"}, "Give a plain decimal number"),
-        ({"quantity": "٣"}, "Give a plain decimal number"),
+        ({"unit_price": "2,500"}, "“2,500” can be read as 2\u202f500 or as 2.5."),
+        ({"unit_price": "1e3"}, "This is no amount that can be read for sure."),
+        ({"quantity": "NaN"}, "This is no amount that can be read for sure."),
+        ({"quantity": "٣"}, "This is no amount that can be read for sure."),
         ({"quantity": "0"}, "A quantity is above zero."),
         ({"unit_price": "-1"}, "A price is not negative."),
         ({"unit_price": "0.1234567"}, "At most 6 decimals are possible here"),
         ({"unit_price": "1000000000"}, "Prices and quantities stay below 1 000 000 000."),
-        ({"vat_rate": "15"}, "A VAT rate is a fraction from 0 to 1: 0.15 is 15 %."),
+        ({"vat_rate": "115"}, "A VAT rate is a fraction from 0 to 1: 0.15 is 15 %."),
+        ({"vat_rate": "1"}, "“1” can be read as 1 % or as 100 %"),
         ({"vat_category": "E"}, "Category S has a rate above 0, all other categories have rate 0."),
         ({"description": "   "}, "This field is required."),
     ],
@@ -427,7 +429,7 @@ def test_another_companys_invoice_answers_like_one_that_does_not_exist() -> None
             client.post(f"{address}delete/", {"post": "yes"}),
         ]
         assert {reply.status_code for reply in replies} == {404}
-    assert "0 invoices" in client.get(LIST).content.decode()
+    assert "No invoices yet" in client.get(LIST).content.decode()
     assert Invoice.objects.filter(pk=foreign.pk, version=1).exists()
 
 
@@ -500,7 +502,7 @@ def test_the_company_filter_offers_only_ones_own() -> None:
     filtered = client.get(f"{LIST}?company__id__exact={second.pk}").content.decode()
 
     assert "Foreign" not in page
-    assert "By company" in page
+    assert 'name="company__id__exact"' in page
     assert ("Of the first" in filtered, "Of the second" in filtered) == (False, True)
 
 
@@ -615,8 +617,8 @@ def test_an_issued_invoice_is_cancelled_for_a_reason_and_keeps_its_number() -> N
     # the document says who cancelled it and why, and offers nothing more
     assert "UTC by fin@example.test" in page
     assert "Sent twice" in page
-    assert response.context["buttons"] == []
-    assert '<td class="field-outstanding_amount">—</td>' in client.get(LIST).content.decode()
+    assert [page.button for page in response.context["buttons"]] == ["Duplicate"]
+    assert re.search(r"<td [^>]*field-outstanding_amount[^>]*>\s*—\s*</td>", client.get(LIST).content.decode())
 
 
 def test_a_draft_is_cancelled_without_a_number() -> None:
@@ -759,7 +761,7 @@ def test_discounts_are_typed_kept_and_taken_away_again() -> None:
     [
         ({"discount_percent": "101"}, "discount_percent", "A percentage runs from 0 to 100: 10 is 10 %."),
         ({"discount_percent": "-1"}, "discount_percent", "A percentage runs from 0 to 100: 10 is 10 %."),
-        ({"discount_percent": "ten"}, "discount_percent", "Give a plain decimal number"),
+        ({"discount_percent": "ten"}, "discount_percent", "This is no amount that can be read for sure."),
         ({"discount_amount": "-1"}, "discount_amount", "A discount is not negative."),
         ({"discount_amount": "0.001"}, "discount_amount", "At most 2 decimals are possible here"),
         ({"discount_amount": "100.01"}, "discount_amount", "The discount is more than the line"),

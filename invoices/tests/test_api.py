@@ -468,6 +468,20 @@ def test_filters_narrow_the_list(client, company):
     assert ids("customerId=999999") == []
 
 
+def test_the_list_is_narrowed_to_a_rate_and_category_of_vat_that_one_line_has(client, company):
+    mixed = make_issued(company, make_item("1", vat_rate="0.05"), make_item("2", vat_rate="0", vat_category="E"))
+    usual = make_issued(company, make_item("3", vat_rate="0.15"), make_item("4", vat_rate="0.15"))
+
+    def ids(query):
+        return [row["id"] for row in client.get(f"/api/invoices?{query}").json()["results"]]
+
+    assert ids("vatRate=0.05") == ids("vatCategory=E") == ids("vatRate=0.0&vatCategory=E") == [mixed.pk]
+    assert ids("vatRate=0.15") == ids("vatRate=0.1500&vatCategory=S") == [usual.pk]
+    assert ids("vatCategory=S") == [usual.pk, mixed.pk]
+    assert ids("vatRate=0.05&vatCategory=E") == ids("vatRate=0.2") == []
+    assert client.get("/api/invoices?vatCategory=XX").status_code == 400
+
+
 def test_what_belongs_to_another_company_does_not_exist(client):
     foreign = make_draft(make_company())
 

@@ -254,3 +254,11 @@ def test_no_column_of_a_draft_keeps_what_is_no_amount(draft: Invoice, model: Any
         for value in NOT_AMOUNTS:
             with refused(DatabaseError):
                 execute(sql, [value, change.pk])
+
+
+def test_a_document_issued_before_a_detail_was_kept_shows_it_empty() -> None:
+    invoice = Invoice(company=make_company(vat_number="4012345678"), seller={"name": "Then"})
+
+    assert invoice.seller_details["name"] == "Then"
+    assert set(invoice.seller_details) == set(invoice.company.seller_details())
+    assert invoice.seller_details["vatNumber"] == ""

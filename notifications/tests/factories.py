@@ -3,16 +3,14 @@
 from datetime import date
 from typing import Any
 
+from accounts.tests.factories import make_user
 from audit.actors import SYSTEM
 from invoices.models import Invoice
 from invoices.tests.factories import make_draft, make_issued
-from notifications.services import (
-    agree_with_customer,
-    deliver_due,
-    request_sending,
-    save_settings,
-    save_template,
-)
+from notifications.agreements.services import agree_with_customer, save_settings, save_template
+from notifications.bounces.services import record_bounce
+from notifications.digests.services import ask_for_digest
+from notifications.services import deliver_due, request_sending
 from parties.models import Company
 from parties.services import update_customer
 from parties.tests.factories import make_company, make_customer
@@ -48,5 +46,7 @@ def write_to(invoice: Invoice) -> None:
         actor=SYSTEM, customer_id=invoice.customer_id, do_not_remind=False, promised_on=date(2026, 4, 1)
     )
     update_customer(actor=SYSTEM, customer_id=invoice.customer_id, email=ADDRESS)
-    request_sending(actor=SYSTEM, invoice_id=invoice.pk)
+    message = request_sending(actor=SYSTEM, invoice_id=invoice.pk)
     deliver_due()
+    record_bounce(actor=SYSTEM, message_id=message.pk, reason="550 No such user")
+    ask_for_digest(actor=make_user("Auditor", invoice.company), company=invoice.company)

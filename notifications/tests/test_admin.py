@@ -4,10 +4,12 @@ from datetime import date
 
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 
 from accounts.tests.factories import make_user
+from notifications.agreements.services import save_settings
 from notifications.models import MailSettings, MailTemplate, Message, Preference
-from notifications.services import deliver_due, request_sending, save_settings
+from notifications.services import deliver_due, request_sending
 from notifications.tests.factories import ADDRESS, make_sendable
 
 pytestmark = pytest.mark.django_db
@@ -154,6 +156,23 @@ def test_a_template_is_written_with_a_preview_and_refused_with_the_placeholder_t
 
     assert "{totl} is not filled in by anything" in refused
     shown = client.get(page("change", MailTemplate.objects.get())).content.decode()
-    assert "&lt;b&gt;Pay&lt;/b&gt; 1 150.00" in shown
+    assert "&lt;b&gt;Pay&lt;/b&gt; 1,150.00" in shown
     again = client.post(add, typed | {"body": "Pay"}).content.decode()
     assert "There is a template of this kind in this language already." in again
+
+
+def test_the_lines_of_a_mail_stand_as_they_are_sent(sign_in, invoice):
+    message = request_sending(actor=make_user("Finance", invoice.company), invoice_id=invoice.pk)
+
+    shown = sign_in("Finance").get(page("change", message)).content.decode()
+
+    assert "\n" in message.body
+    assert f'<div class="as-typed">{escape(message.body)}</div>' in shown
+
+
+def test_a_message_has_no_page_of_a_history_that_is_not_kept(sign_in, invoice):
+    message = request_sending(actor=make_user("Finance", invoice.company), invoice_id=invoice.pk)
+
+    answer = sign_in("Finance").get(page("history", message))
+
+    assert answer.headers["Location"] == page("change", message)

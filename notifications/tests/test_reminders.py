@@ -17,18 +17,14 @@ from core.errors import StaleVersion
 from invoices.lifecycle import WrongStatus
 from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft
-from notifications import services
+from notifications.agreements.services import agree_about_invoice, agree_with_customer, save_settings
 from notifications.models import DailyRun, MailSettings, Message
-from notifications.reminders import StagesInvalid, due_stage
-from notifications.selectors import reminders_due
-from notifications.services import (
-    agree_about_invoice,
-    agree_with_customer,
-    beat,
-    deliver_due,
-    prepare_reminders,
-    save_settings,
-)
+from notifications.reminders import services
+from notifications.reminders.selectors import reminders_due
+from notifications.reminders.services import prepare_reminders
+from notifications.reminders.stages import StagesInvalid, due_stage
+from notifications.schedule import beat
+from notifications.services import deliver_due
 from notifications.tests.factories import ADDRESS, make_sendable
 from parties.tests.factories import make_company
 from payments.services import apply_payment

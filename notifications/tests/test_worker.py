@@ -21,7 +21,8 @@ from accounts.tests.factories import make_user
 from audit.actors import SYSTEM
 from invoices.services import issue_invoice
 from notifications.models import Message
-from notifications.services import LEASE, beat, deliver_due, give_up_on_lost, request_sending
+from notifications.schedule import beat
+from notifications.services import LEASE, deliver_due, give_up_on_lost, request_sending
 from notifications.tests.factories import make_mailable_draft, make_sendable, make_sending_company
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,3 +1,4 @@
+import re
 from datetime import date
 from typing import Any
 
@@ -183,8 +184,8 @@ def test_who_founds_a_company_becomes_its_admin() -> None:
 @pytest.mark.parametrize(
     ("values", "field", "sentence"),
     [
-        ({"default_vat_rate": "15"}, "default_vat_rate", "A VAT rate is a fraction from 0 to 1"),
-        ({"default_vat_rate": "0,15"}, "default_vat_rate", "Give a plain decimal number"),
+        ({"default_vat_rate": "115"}, "default_vat_rate", "A VAT rate is a fraction from 0 to 1"),
+        ({"default_vat_rate": "0,1,5"}, "default_vat_rate", "This is no amount that can be read for sure."),
         ({"default_vat_rate": "0.12345"}, "default_vat_rate", "At most 4 decimals are possible here"),
         ({"time_zone": "Mars/Olympus"}, "time_zone", "is no time zone"),
         ({"currency": "ABC"}, "currency", "Select a valid choice."),
@@ -261,7 +262,7 @@ def test_an_admin_moves_the_period_lock_for_a_reason() -> None:
 
     assert lock_url(company) in before
     assert closed["Location"] == page
-    assert '<div class="readonly">closed up to 2026-01-31</div>' in after
+    assert re.search(r'class="readonly[^>]*>closed up to 2026-01-31<', after)
     assert shown["locked_through"].value() == date(2026, 1, 31)
     assert "The books of Acme are open." in opened.content.decode()
     company.refresh_from_db()

@@ -2,6 +2,7 @@
 
 import base64
 import struct
+import zlib
 from hashlib import sha256
 
 import pytest
@@ -13,6 +14,8 @@ from audit.actors import SYSTEM
 from audit.books import faults
 from audit.models import history_model
 from core.errors import ConstraintBroken
+from invoices.documents import invoice_document_file
+from invoices.tests.factories import make_issued
 from parties.images import LogoInvalid, read_logo
 from parties.models import BankAccount, Company, CompanyLogo
 from parties.services import (
@@ -27,6 +30,28 @@ from parties.services import (
 from parties.tests.factories import IBAN, make_bank_account, make_company, make_customer, png_image
 
 pytestmark = pytest.mark.django_db
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_with(inserted: bytes) -> bytes:
+    """A small PNG with a chunk more, behind its head."""
+    image = png_image()
+    return image[:33] + inserted + image[33:]
+
+
+def packed(megabytes: int) -> bytes:
+    """So much of nothing, in a thousandth of the room."""
+    return zlib.compress(bytes(megabytes * 1_000_000), 9)
+
+
+# 1 x 1 pixels, says its first frame, and its second 60,000 x 60,000
+JPEG_THAT_GROWS = b"\xff\xd8" + b"".join(
+    b"\xff\xc0" + struct.pack(">HBHHBBBB", 11, 8, side, side, 1, 1, 0x11, 0) for side in (1, 60_000)
+)
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"><script>alert(1)</script></svg>'
 
@@ -61,12 +86,36 @@ def test_a_logo_is_kept_once_and_its_hash_is_on_record():
         b"\xff\xd8\xff\xe0" + b"\x00" * 40,
         b"\x89PNG\r\n\x1a\n" + b"\x00" * 256 * 1024,
         png_image(1001, 1000),
+        png_with(chunk(b"iCCP", b"name\0\0" + packed(20))),
+        png_with(chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0))),
+        b"\x89PNG\r\n\x1a\n" + SVG,
+        b"%PDF-1.7\n" + png_image(),
+        b"<script>alert(1)</script>" + png_image(),
+        JPEG_THAT_GROWS,
     ],
-    ids=["svg", "gif", "empty", "head", "cut", "bomb", "jpeg", "heavy", "many pixels"],
+    ids=[
+        *("svg", "gif", "empty", "head", "cut", "bomb", "jpeg", "heavy", "many pixels"),
+        *("profile bomb", "two sizes", "svg behind a head", "pdf", "page", "jpeg of two sizes"),
+    ],
 )
 def test_what_is_no_image_for_a_page_is_no_logo(content):
     with pytest.raises(LogoInvalid):
         read_logo(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [png_with(chunk(b"zTXt", b"name\0\0" + packed(20))), png_image() + SVG, png_image() + b"PK\3\4"],
+    ids=["text bomb", "svg behind it", "zip behind it"],
+)
+def test_what_is_not_looked_at_in_an_image_does_nothing(content):
+    company = set_logo(make_company(), content)
+
+    document = invoice_document_file(make_issued(company).pk)
+
+    assert bytes(document.content).startswith(b"%PDF-")
+    assert len(document.content) < 100_000
+    assert b"<script" not in bytes(document.content)
 
 
 def test_a_logo_comes_as_base64_and_its_hash_goes_out():

@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -81,8 +82,8 @@ def test_a_payment_settles_the_invoice_and_leads_back_to_it(company: Company, fi
 @pytest.mark.parametrize(
     ("values", "field", "sentence"),
     [
-        ({"amount": "2 500,00"}, "amount", "Give a plain decimal number"),
-        ({"amount": "1e2"}, "amount", "Give a plain decimal number"),
+        ({"amount": "2 50,00"}, "amount", "This is no amount that can be read for sure."),
+        ({"amount": "1e2"}, "amount", "This is no amount that can be read for sure."),
         ({"amount": "0"}, "amount", "The amount is above zero."),
         ({"amount": "-5"}, "amount", "The amount is above zero."),
         ({"amount": "0.001"}, "amount", "At most 2 decimals are possible here"),
@@ -169,7 +170,7 @@ def test_a_payment_needs_an_invoice_that_takes_one(company: Company, finance: Cl
     unissued = finance.get(pay_url(draft), follow=True)
     forced = finance.post(pay_url(draft), form(draft))
 
-    assert "Open the invoice that was paid, then choose Apply payment." in without.content.decode()
+    assert "Paste or type it as it stands on the statement" in without.content.decode()
     assert "this invoice is draft." in unissued.content.decode()
     assert "this invoice is draft." in forced.content.decode()
     assert not Payment.objects.exists()
@@ -258,11 +259,13 @@ def test_the_list_filters_finds_and_takes_few_statements(
     with django_assert_max_num_queries(8):
         everything = finance.get(LIST).content.decode()
     cash = finance.get(f"{LIST}?method__exact=Cash").content.decode()
-    found = finance.get(f'{LIST}?q="part+5"').content.decode()
+    found = finance.get(f"{LIST}?q=part+5").content.decode()
+    nothing = finance.get(f"{LIST}?q=part+9").content.decode()
 
     assert everything.count("part ") == 8
     assert [number for number in range(8) if f"part {number}" in cash] == [3]
-    assert [number for number in range(8) if f">part {number}" in found] == [5]
+    # The entries of the invoice that has the reference: what came before and after it is wanted, too.
+    assert (found.count(">part "), nothing.count(">part ")) == (8, 0)
 
 
 def refund_url(invoice: Invoice) -> str:
@@ -349,7 +352,7 @@ def test_a_wholly_refunded_payment_is_not_offered_again(company: Company, financ
     [
         ({"amount": "115.01"}, "amount", "Refund exceeds what is paid."),
         ({"amount": "0"}, "amount", "The amount is above zero."),
-        ({"amount": "1,50"}, "amount", "Give a plain decimal number"),
+        ({"amount": "1,5,0"}, "amount", "This is no amount that can be read for sure."),
         ({"amount": "0.001"}, "amount", "At most 2 decimals are possible here"),
         ({"reason": "  "}, "reason", "This field is required."),
         ({"reason": "a\x07b"}, "reason", "The character U+0007 is not possible in a text."),
@@ -464,11 +467,11 @@ def test_the_buttons_are_those_that_would_succeed_now(company: Company, finance:
     reverse_payment(actor=SYSTEM, invoice_id=undone.pk, payment_id=undone.payments.get().pk)
     viewer = signed_in(make_user("Viewer", company))
 
-    assert buttons(unpaid) == ["Apply payment", "Cancel invoice", "Send", "Reminders"]
-    assert buttons(part) == ["Apply payment", "Refund", "Send", "Reminders", "Reverse"]
-    assert buttons(whole) == ["Refund", "Send", "Reverse", "Reverse"]
+    assert buttons(unpaid) == ["Apply payment", "Duplicate", "Cancel invoice", "Send", "Reminders"]
+    assert buttons(part) == ["Apply payment", "Refund", "Duplicate", "Send", "Reminders", "Reverse"]
+    assert buttons(whole) == ["Refund", "Duplicate", "Send", "Reverse", "Reverse"]
     # money was recorded on it once, so it is never cancelled
-    assert buttons(undone) == ["Apply payment", "Send", "Reminders"]
+    assert buttons(undone) == ["Apply payment", "Duplicate", "Send", "Reminders"]
     assert [buttons(invoice, viewer) for invoice in (unpaid, part, whole, undone)] == [[], [], [], []]
 
 
@@ -556,3 +559,15 @@ def test_a_day_typed_into_the_address_filters_in_utc(company: Company, finance: 
     assert not found("paid_at__gte=2026-03-02")
     assert not found("paid_at__gte=2026-03-01T23:45")
     assert found("paid_at__gte=2026-03-01T23:15:00Z")
+
+
+def test_the_path_above_a_payment_s_form_leads_to_the_list_and_to_the_invoice() -> None:
+    company = make_company()
+    invoice = make_issued(company, make_item("100"))
+    page = signed_in(make_user("Finance", company)).get(pay_url(invoice)).content.decode()
+
+    path = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.DOTALL)
+    assert path is not None
+    steps = re.findall(r'<a href="([^"]+)"[^>]*>\s*([^<]+?)\s*</a>', path[1])
+    invoices = "/admin/invoices/invoice/"
+    assert steps == [(invoices, "Invoices"), (f"{invoices}{invoice.pk}/change/", str(invoice))]

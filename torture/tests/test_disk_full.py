@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from torture.cluster import ACCOUNT, Cluster, NoPostgres, program, temporary_cluster
-from torture.installation import FINANCE, PASSWORD, Installation, install, make_base
+from torture.installation import FINANCE, PASSWORD, Installation, installed, make_base
+from torture.sabotage import NONE, Sabotage
 
 SIZE_MEGABYTES = 48
 MARGIN_BYTES = 500_000
@@ -91,38 +92,58 @@ def counts(installation: Installation) -> tuple[int, int]:
 
 
 def test_a_full_disk_is_a_503_that_leaves_no_half_state_and_goes_away_with_it(cluster: Cluster) -> None:
+    with on_a_small_disk(cluster) as (installation, disk):
+        # given: an issued invoice, and a disk that is nearly full
+        pay = payer(installation)
+        junk = fill(disk)
+        # when: it is paid until there is no room
+        booked, answer = paid_until_refused(pay)
+        # then: the payment that had no room has left nothing
+        assert (answer[0], answer[1]["code"]) == (503, "storage_full")
+        assert counts(installation) == (booked, booked) > (0, 0)
+        assert installation.verify_books()[0] == 0
+        # and once there is room, it is booked
+        junk.unlink()
+        assert pay(booked)[0] == 201
+        assert counts(installation) == (booked + 1, booked + 1)
+        assert installation.verify_books()[0] == 0
+
+
+def test_control_unless_the_word_of_the_database_is_known_a_full_disk_is_not_told_as_such(cluster: Cluster) -> None:
+    with on_a_small_disk(cluster, Sabotage("storage-unnamed", in_program=True)) as (installation, disk):
+        pay = payer(installation)
+        fill(disk)
+        _, answer = paid_until_refused(pay)
+        assert (answer[0], answer[1]["code"]) == (503, "database_unavailable")
+
+
+@contextmanager
+def on_a_small_disk(cluster: Cluster, sabotage: Sabotage = NONE) -> Iterator[tuple[Installation, Path]]:
+    """An installation whose tables are on a small disk, and that disk. Its worker rests."""
     make_base(cluster)
-    installation = install(cluster, "small_books")
-    with small_disk(cluster.folder / "disk") as disk:
-        try:
-            move(installation, disk)
-            fill_up_and_make_room(installation, disk)
-        finally:
-            installation.web.stop()
+    with installed(cluster, "small_books", sabotage) as installation, small_disk(cluster.folder / "disk") as disk:
+        installation.worker.stop()
+        move(installation, disk)
+        yield installation, disk
 
 
-def fill_up_and_make_room(installation: Installation, disk: Path) -> None:
-    # given: an issued invoice, and a disk that is nearly full
+def payer(installation: Installation) -> Callable[[int], tuple[int, dict[str, Any]]]:
+    """Gives the payment of a number on an issued invoice."""
     caller = Caller(installation)
     draft = {"customerId": installation.customer, "items": [{"description": "x", "qty": 1, "unitPrice": 999}]}
     invoice = caller.post("/api/invoices", draft)[1]["id"]
     assert caller.post(f"/api/invoices/{invoice}/issue", {})[0] == 200
-    junk = fill(disk)
 
     def pay(number: int) -> tuple[int, dict[str, Any]]:
         body = {"amount": "0.01", "reference": f"{number} ".ljust(190, "x")}
         return caller.post(f"/api/invoices/{invoice}/payments", body, key=f"key-{number}")
 
-    # when: it is paid until there is no room
+    return pay
+
+
+def paid_until_refused(pay: Callable[[int], tuple[int, dict[str, Any]]]) -> tuple[int, tuple[int, dict[str, Any]]]:
+    """How many payments were booked, and the answer to the one that was not."""
     booked = 0
     while (answer := pay(booked))[0] == 201:
         booked += 1
-    # then: the payment that had no room has left nothing
-    assert (answer[0], answer[1]["code"]) == (503, "storage_full")
-    assert counts(installation) == (booked, booked) > (0, 0)
-    assert installation.verify_books()[0] == 0
-    # and once there is room, it is booked
-    junk.unlink()
-    assert pay(booked)[0] == 201
-    assert counts(installation) == (booked + 1, booked + 1)
-    assert installation.verify_books()[0] == 0
+    return booked, answer

@@ -5,10 +5,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from fintrack.demo import DEMO_USERS, OTHER_USERS, PASSWORD, demo_exists, make_demo
+from fintrack.demo import DEMO_USERS, OTHER_USERS, PASSWORD, demo_exists, link_to_show, make_demo
 from fintrack.demo_data import DEMO_COMPANY, OTHER_COMPANY
 from invoices.models import Invoice
 from parties.models import Company
+from portal.selectors import path_of
 
 
 class Command(BaseCommand):
@@ -32,6 +33,7 @@ class Command(BaseCommand):
             self.make_once()
         self.stdout.write(addresses(options["address"]))
         if not refusal:
+            self.stdout.write(customer_page(options["address"]))
             self.stdout.write(sign_ins())
 
     def make_once(self) -> None:
@@ -56,6 +58,12 @@ def reason_against() -> str:
 def addresses(address: str) -> str:
     """Where things are."""
     return f"\n  Home           {address}/\n  Admin          {address}/admin/\n  Documentation  {address}/api/docs\n\n"
+
+
+def customer_page(address: str) -> str:
+    """Where the customer of one of the invoices sees it, without signing in."""
+    link = link_to_show()
+    return f"  A customer sees an invoice at\n  {address}{path_of(link)}\n" if link else ""
 
 
 def sign_ins() -> str:

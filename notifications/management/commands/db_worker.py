@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django_tasks_db.management.commands import db_worker
 
 from audit.triggers import require_current_triggers
-from notifications.services import beat
+from notifications.schedule import beat
 
 BEAT_SECONDS = 15
 RECONNECT_SECONDS = 5

@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core.money import grouped_money
 from notifications.models import MailSettings
-from notifications.selectors import Reminder, reminders_due
-from notifications.services import deliver_due, prepare_reminders
+from notifications.reminders.selectors import Reminder, reminders_due
+from notifications.reminders.services import prepare_reminders
+from notifications.services import deliver_due
 
 
 class Command(BaseCommand):
