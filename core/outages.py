@@ -4,6 +4,8 @@ All are 503 with Retry-After. PostgreSQL says it with a SQLSTATE (or with none w
 """
 
 import logging
+import time
+from collections.abc import Callable, Sequence
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
@@ -90,3 +92,20 @@ def logged_outage(error: DatabaseError | InterfaceError) -> Outage | None:
     if outage is not None and not isinstance(outage, Busy):
         logger.error("The database could not: %s", outage.title, exc_info=error)
     return outage
+
+
+def outlast(work: Callable[[], None], *, pauses_seconds: Sequence[float]) -> None:
+    """Do `work`, and again after each pause for as long as the database cannot; the last outage is raised.
+
+    For what must be written down although nobody waits for it who could repeat it. `work` may have been done when it
+    is repeated (the answer to its commit was lost), so it must find out by itself.
+    """
+    for pause_seconds in pauses_seconds:
+        try:
+            return work()
+        except (DatabaseError, InterfaceError) as error:
+            if logged_outage(error) is None:
+                raise
+        time.sleep(pause_seconds)
+        connection.close_if_unusable_or_obsolete()
+    return work()

@@ -6,7 +6,7 @@ Errors: NotFound, WrongStatus, StaleVersion, NoAddress, MessageWaiting, NotRepea
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from audit.actors import Actor
 from audit.services import recording, require_version
 from core.database import locked
 from core.errors import DomainError, PermissionDenied
+from core.outages import outlast
 from invoices.lifecycle import Status, WrongStatus
 from invoices.models import OPEN_STATUSES, Invoice
 from invoices.services import lock_invoice
@@ -41,6 +42,8 @@ MESSAGES_AT_ONCE = 20
 ROWS_AT_A_TIME = 500
 LEASE = timedelta(minutes=10)
 """How long a mail takes at most. Each step waits no longer than EMAIL_TIMEOUT."""
+OUTCOME_PAUSES_SECONDS = (0.5, 1, 2, 4, 8, 16, 32)
+"""Together a minute, far less than the lease."""
 JOBS_KEPT = timedelta(days=14)
 SENDABLE = (Status.ISSUED, Status.PARTIALLY_PAID, Status.PAID)
 UNDER_WAY = Q(kind=Kind.INVOICE, state__in=[State.WAITING, State.SENDING])
@@ -138,7 +141,7 @@ def deliver_due(*, now: datetime | None = None, limit: int = MESSAGES_AT_ONCE) -
         if message is None:
             return tried
         if message.state == State.SENDING:
-            _write_outcome(message, _sent(message))
+            _keep_outcome(message, _sent(message))
     wake_worker()
     return limit
 
@@ -277,6 +280,11 @@ def _sent(message: Message) -> Outcome:
         logger.exception("Message %s could not be made into a mail.", message.pk)
         return Outcome(Result.TEMPORARY, f"This mail could not be made: {error}"[:ERROR_LENGTH])
     return hand_over(mail)
+
+
+def _keep_outcome(message: Message, outcome: Outcome) -> None:
+    """Write the outcome, however long the invoice is locked or the database away: a mail that left is known to be."""
+    outlast(partial(_write_outcome, message, outcome), pauses_seconds=OUTCOME_PAUSES_SECONDS)
 
 
 def _write_outcome(message: Message, outcome: Outcome) -> None:

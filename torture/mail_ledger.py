@@ -18,17 +18,19 @@ from torture.server import manage
 QUIET_SECONDS = 20
 """How long nothing may move before the rest counts as forgotten: the worker looks at the clock every 15 seconds."""
 LOOK_SECONDS = 0.25
-LAST_MAIL_SECONDS = 2
-SENDING = "SELECT count(*) FROM notifications_message WHERE state = 'sending'"
 DUE = "SELECT count(*) FROM notifications_message WHERE state = 'waiting' AND next_attempt_at <= now()"
 MESSAGES = """
 SELECT id, mail_id, state, (SELECT count(*) FROM notifications_delivery WHERE message_id = message.id)
 FROM notifications_message message ORDER BY id
 """
-THE_LEASE_ENDS = """
+FORGOTTEN = "SELECT id FROM notifications_message WHERE state = 'waiting' AND next_attempt_at <= now()"
+TIME_PASSES = """
+from datetime import timedelta
 from django.utils import timezone
-from notifications.services import LEASE, give_up_on_lost
+from notifications.services import LEASE, deliver_due, give_up_on_lost
 give_up_on_lost(now=timezone.now() + LEASE)
+while deliver_due(now=timezone.now() + timedelta(days=1)):
+    pass
 """
 
 
@@ -45,7 +47,8 @@ class Message(NamedTuple):
 class Mail:
     """All messages, the Message-ID of every mail that arrived, and how often its sender may have died over one.
 
-    `falls` are the times that the sender ended by itself, which only `restarts` of the database excuse.
+    `falls` are the times that the sender ended by itself, which only `restarts` of the database excuse. `forgotten` are
+    messages that were due for long, and nobody did anything about them.
     """
 
     messages: Sequence[Message]
@@ -53,6 +56,7 @@ class Mail:
     deaths: int
     falls: int = 0
     restarts: int = 0
+    forgotten: frozenset[int] = frozenset()
 
     def __str__(self) -> str:
         states = Counter(message.state for message in self.messages)
@@ -61,18 +65,18 @@ class Mail:
 
 
 def settled_mail(installation: Installation, restarts: int) -> Mail:
-    """The mail after a quiet period: the worker has done what is due, and nobody waits any more for the dead."""
+    """The mail after a quiet period: the worker has done what is due, and then so much time passes that all is."""
     worker = installation.worker
     worker.revive()
     with psycopg.connect(installation.url, autocommit=True) as connection:
         _wait_while(connection, DUE, QUIET_SECONDS)
-        _wait_while(connection, SENDING, LAST_MAIL_SECONDS)
-        deaths, falls = worker.kills + worker.falls + restarts, worker.falls
-        worker.stop()
-        if _count(connection, SENDING):
-            _let_the_lease_end(installation)
+        forgotten = frozenset(row[0] for row in connection.execute(FORGOTTEN))
+        worker.end()
+        _let_time_pass(installation)
         rows = connection.execute(MESSAGES).fetchall()
-    return Mail([Message(*row) for row in rows], installation.postbox.arrived(), deaths, falls, restarts)
+    messages = [Message(*row) for row in rows]
+    deaths = worker.kills + worker.falls + restarts
+    return Mail(messages, installation.postbox.arrived(), deaths, worker.falls, restarts, forgotten)
 
 
 def _wait_while(connection: psycopg.Connection, question: str, seconds: float) -> None:
@@ -89,11 +93,11 @@ def _count(connection: psycopg.Connection, question: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _let_the_lease_end(installation: Installation) -> None:
-    """Let the program look at what was being sent when its sender died, as if that were long ago."""
-    done = manage(installation.web.settings, "shell", "--no-imports", "--command", THE_LEASE_ENDS)
+def _let_time_pass(installation: Installation) -> None:
+    """Let the program look at what was being sent when its sender died, and try again what it put off."""
+    done = manage(installation.web.settings, "shell", "--no-imports", "--command", TIME_PASSES)
     if done.returncode:
-        raise RuntimeError(f"nobody gives up on lost mail:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"nobody looks after the mail that is left:\n{done.stdout}{done.stderr}")
 
 
 def mail_faults(answers: Iterable[Answer], mail: Mail) -> Iterator[str]:
@@ -101,6 +105,8 @@ def mail_faults(answers: Iterable[Answer], mail: Mail) -> Iterator[str]:
     arrivals = Counter(mail.arrived)
     for message in mail.messages:
         yield from _faults_of_message(message, arrivals[message.mail_id])
+        if message.id in mail.forgotten:
+            yield f"message {message.id} ({message.state}): was due, and nobody did anything about it"
     for mail_id in arrivals.keys() - {message.mail_id for message in mail.messages}:
         yield f"mail {mail_id}: arrived, and nobody was to send it"
     uncertain = sum(message.state == "uncertain" for message in mail.messages)
@@ -132,6 +138,6 @@ def _faults_of_message(message: Message, arrivals: int) -> Iterator[str]:
     if message.sendings != (message.state == "sent"):
         yield f"{told}: is on record as sent {message.sendings} times"
     if message.state in ("waiting", "sending"):
-        yield f"{told}: still waits, and nobody does anything about it"
+        yield f"{told}: still waits, however much time passes"
     if message.state == "failed":
         yield f"{told}: failed, and the mail server refused nothing"

@@ -66,7 +66,7 @@ MODES = {
         Sabotage("retry-unsaid", "says nothing of when to repeat", in_program=True),
         Sabotage("sent-too-early", "was recorded as sent and never arrived", in_program=True, is_of_mail=True),
         Sabotage("sent-again", "arrived 2 times", in_program=True, is_of_mail=True),
-        Sabotage("mail-forgotten", "still waits", in_program=True, is_of_mail=True),
+        Sabotage("mail-forgotten", "was due, and nobody did anything about it", in_program=True, is_of_mail=True),
     )
 }
 

@@ -17,6 +17,7 @@ from torture.postbox import Moment, Postbox
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
+END_SECONDS = 90
 WORKERS, THREADS = 2, 4
 TOKEN_MINUTES = 2
 MAIL_PATIENCE_SECONDS = 5
@@ -159,6 +160,17 @@ class MailWorker(Program):
         """``kill -9`` in the middle of a mail, and start another, as whoever watches over processes does."""
         self.postbox.wait_for(Moment(self.kills % len(Moment)), MAIL_PATIENCE_SECONDS)
         return super().kill_worker(index)
+
+    def end(self) -> None:
+        """Ask it to end once it has done what it is at, and wait for that; where it does not, it is killed."""
+        if self.master is None:
+            return
+        self.master.terminate()
+        try:
+            self.master.wait(END_SECONDS)
+            self.master = None
+        except subprocess.TimeoutExpired:
+            self.kill_all()
 
     def revive(self) -> None:
         """Start another where it ended by itself, as it may when the database is away just as it starts."""

@@ -57,7 +57,7 @@ UNCERTAIN, NEEDLESS = Message(3, "<3@x>", "uncertain", 0), Message(4, "<4@x>", "
         ([SENT], ["<1@x>", "<9@x>"], "nobody was to send it"),
         ([SENT._replace(sendings=0)], ["<1@x>"], "on record as sent 0 times"),
         ([SENT, UNCERTAIN._replace(sendings=1)], ["<1@x>"], "on record as sent 1 times"),
-        ([SENT, WAITING], ["<1@x>"], "still waits"),
+        ([SENT, WAITING], ["<1@x>"], "still waits, however much time passes"),
         ([SENT, WAITING._replace(state="failed")], ["<1@x>"], "refused nothing"),
         ([SENT, UNCERTAIN, UNCERTAIN._replace(mail_id="<5@x>", id=5)], ["<1@x>"], "only 1 times can"),
         ([UNCERTAIN], [], "no mail arrived at all"),
@@ -67,6 +67,13 @@ def test_a_mail_arrives_once_or_a_person_is_asked(messages: list[Message], arriv
     asked_for = [Answer(f"key-{row.id}", "send", 1, "0", 200, {"messageId": row.id}) for row in messages]
     found = list(mail_faults(asked_for, Mail(messages, arrived, deaths=1)))
     assert [fault in sentence for sentence in found] == [True] * bool(fault)
+
+
+def test_a_mail_that_was_due_and_left_lying_is_a_fault_though_time_brings_it_in_the_end() -> None:
+    asked_for = [Answer("key-1", "send", 1, "0", 200, {"messageId": SENT.id})]
+    mail = Mail([SENT], ["<1@x>"], deaths=0, forgotten=frozenset({SENT.id}))
+
+    assert list(mail_faults(asked_for, mail)) == ["message 1 (sent): was due, and nobody did anything about it"]
 
 
 @pytest.mark.parametrize(
