@@ -24,6 +24,7 @@ from core.errors import DomainError, PermissionDenied
 from core.outages import outlast
 from invoices.lifecycle import Status, WrongStatus
 from invoices.models import OPEN_STATUSES, Invoice
+from invoices.recurring.run import RECURRING
 from invoices.services import lock_invoice
 from notifications.bounces.selectors import refusal_of
 from notifications.digests.selectors import wants_digest
@@ -33,7 +34,8 @@ from notifications.models import Delivery, MailSettings, Message
 from notifications.selectors import language_of, preferences_about, settings_of_company
 from notifications.smtp import ERROR_LENGTH, Outcome, Result, hand_over
 from notifications.templating import Texts
-from portal.selectors import address_of
+from parties.models import Company
+from portal.selectors import address_of, names_page, with_address
 from portal.services import links_for
 
 logger = logging.getLogger(__name__)
@@ -244,11 +246,18 @@ def _write_sendings(actor: Actor, invoices: Sequence[Invoice], *, number: int, i
         )
         for invoice in invoices
     ]
-    for message in messages:
+    for message, invoice in zip(messages, invoices, strict=True):
         message.is_automatic = is_automatic
+        if actor == RECURRING and message.state == State.WAITING:
+            message.next_attempt_at = _time_of_day(invoice.company, settings[invoice.company_id])
     Message.objects.bulk_create(messages, batch_size=ROWS_AT_A_TIME)
     wake_worker()
     return messages
+
+
+def _time_of_day(company: Company, settings: MailSettings) -> datetime:
+    """When mail that nobody asked for may leave: now, but not before the company's time of day."""
+    return max(timezone.now(), datetime.combine(company.today(), settings.remind_at, tzinfo=company.zone))
 
 
 def links_named(actor: Actor, texts: Mapping[int, Texts]) -> dict[int, str]:
@@ -330,9 +339,11 @@ def _record_delivery(message: Message) -> None:
 def retry_message(*, actor: Actor, message_id: int) -> Message:
     """Send a message that did not arrive, as far as is known, once more, to the address that is known now.
 
-    Raises NotRepeatable for any other, NoAddress.
+    Where it names the customer's page and that link is dead, it names a new one. Raises NotRepeatable for any other
+    message, NoAddress.
     """
     with transaction.atomic():
+        page = _page_named(actor, message_id)  # before the message is locked: invoices are locked first everywhere
         message = locked(Message.objects.all(), pk=message_id)
         if message.state not in REPEATABLE:
             raise NotRepeatable
@@ -344,9 +355,19 @@ def retry_message(*, actor: Actor, message_id: int) -> Message:
             message.state, message.next_attempt_at, message.error = State.WAITING, timezone.now(), ""
             message.requested_by_id, message.requested_by = actor.actor_id, actor.actor_name
             message.is_automatic = False
+            if page:
+                message.subject, message.body = with_address(message.subject, page), with_address(message.body, page)
             message.save()
             wake_worker()
     return message
+
+
+def _page_named(actor: Actor, message_id: int) -> str:
+    """Where the customer's page is that the message names, made anew where it was closed; "" where it names none."""
+    message = Message.objects.only("subject", "body", "invoice_id").filter(pk=message_id).first()
+    if message is None or message.invoice_id is None or not names_page(f"{message.subject} {message.body}"):
+        return ""
+    return address_of(links_for(actor=actor, invoice_ids=[message.invoice_id])[message.invoice_id])
 
 
 def _standing(message: Message) -> tuple[State, str]:

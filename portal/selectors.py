@@ -1,14 +1,18 @@
 """The links that exist, found by an invoice or by the token in an address; and their addresses."""
 
+import re
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
 from core.database import KEYS
 from portal.models import InvoiceLink
-from portal.tokens import is_signed, read_token, token_of
+from portal.tokens import TOKEN, is_signed, read_token, token_of
 
 NO_NONCE = "0" * 32
+ADDRESS = re.compile(rf"https?://\S+?/i/{TOKEN.pattern}")
+"""The address of some customer's page in a text, below whatever PUBLIC_URL it was written under."""
 
 
 def live_link_of(invoice_id: int) -> InvoiceLink | None:
@@ -43,3 +47,13 @@ def address_of(link: InvoiceLink, request: HttpRequest | None = None) -> str:
     if settings.PUBLIC_URL:
         return f"{settings.PUBLIC_URL}{path}"
     return request.build_absolute_uri(path) if request else ""
+
+
+def names_page(text: str) -> bool:
+    """Whether the address of a customer's page is in the text."""
+    return ADDRESS.search(text) is not None
+
+
+def with_address(text: str, address: str) -> str:
+    """The text with `address` in place of each address of a customer's page."""
+    return ADDRESS.sub(lambda _: address, text)

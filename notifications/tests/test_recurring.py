@@ -1,6 +1,6 @@
 """Recurring invoices that send themselves: by the worker, once, whatever the company does with others."""
 
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +11,11 @@ from audit.actors import SYSTEM
 from audit.books import faults
 from invoices.models import Invoice
 from invoices.recurring.models import RecurringInvoice
+from invoices.recurring.run import run_all_due, run_recurring
 from invoices.recurring.services import update_recurring
 from invoices.services import issue_invoice
 from invoices.tests.factories import make_recurring
+from notifications.agreements.services import save_settings
 from notifications.models import Message
 from notifications.schedule import beat
 from notifications.services import deliver_due
@@ -41,7 +43,7 @@ def test_the_worker_makes_what_is_due_and_mails_it_once(postbox: Any) -> None:
 
     for _ in range(3):
         beat()
-        while deliver_due():
+        while deliver_due(now=timezone.now() + timedelta(days=1)):
             pass
 
     assert (messages_of(sent), messages_of(issued), messages_of(left)) == (["sent"], [], [])
@@ -49,6 +51,34 @@ def test_the_worker_makes_what_is_due_and_mails_it_once(postbox: Any) -> None:
     assert mail["Subject"].startswith("Invoice INV-")
     assert Invoice.objects.count() == 3
     assert list(faults()) == []
+
+
+@pytest.mark.parametrize(
+    ("clock", "leaves"),
+    [("2027-03-31T22:05Z", "2027-04-01T07:30+02:00"), ("2027-04-01T09:00+02:00", "2027-04-01T09:00+02:00")],
+)
+def test_what_recurs_is_made_from_midnight_on_and_mailed_from_the_companys_time_of_day_on(
+    monkeypatch: pytest.MonkeyPatch, clock: str, leaves: str
+) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: datetime.fromisoformat(clock))
+    company = make_company(time_zone="Africa/Johannesburg")
+    save_settings(actor=SYSTEM, company=company, remind_at=time(7, 30))
+    recurring = make_due(company, "send")
+
+    run_all_due(now=timezone.now())
+
+    assert recurring.invoices.get().issue_date == date(2027, 4, 1)
+    assert Message.objects.get().next_attempt_at == datetime.fromisoformat(leaves)
+
+
+def test_what_a_person_issues_at_night_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    night = datetime.fromisoformat("2027-04-01T03:00+02:00")
+    monkeypatch.setattr(timezone, "now", lambda: night)
+    recurring = make_due(make_company(time_zone="Africa/Johannesburg"), "send")
+
+    run_recurring(actor=SYSTEM, recurring_id=recurring.pk)
+
+    assert Message.objects.get().next_attempt_at == night
 
 
 def test_a_company_that_sends_what_it_issues_sends_what_recurs_once() -> None:

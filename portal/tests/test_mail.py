@@ -9,17 +9,18 @@ from django.test import Client
 from accounts.tests.factories import make_user
 from audit.actors import SYSTEM
 from audit.models import Change
+from invoices.models import Invoice
 from invoices.services import issue_invoice
 from notifications.agreements.services import save_settings, save_template
 from notifications.letters import mail_of
 from notifications.models import MailSettings, Message
 from notifications.reminders.services import prepare_reminders
-from notifications.services import request_sending
+from notifications.services import NotRepeatable, request_sending, retry_message
 from notifications.templating import without_link
 from notifications.tests.factories import make_mailable_draft, make_sendable, make_sending_company
 from parties.tests.factories import make_company
 from portal.models import InvoiceLink
-from portal.services import create_link
+from portal.services import create_link, revoke_link
 from portal.tests.factories import page_of
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +77,45 @@ def test_reminders_name_the_page_too(public_url: str) -> None:
     assert set(Change.objects.filter(action="invoice.link_created").values_list("actor", flat=True)) == {
         "system:reminders"
     }
+
+
+def failed_message(invoice: Invoice) -> Message:
+    """What was to bring the invoice to its customer, and was refused."""
+    message = request_sending(actor=SYSTEM, invoice_id=invoice.pk)
+    Message.objects.filter(pk=message.pk).update(state="failed", next_attempt_at=None)
+    return message
+
+
+def test_a_mail_that_is_tried_again_names_a_page_that_opens(public_url: str, settings: Any) -> None:
+    invoice = make_sendable()
+    message, dead = failed_message(invoice), page_of(invoice)
+    revoke_link(actor=SYSTEM, invoice_id=invoice.pk)
+    settings.PUBLIC_URL = "https://new.example.com"
+
+    again = retry_message(actor=make_user("Finance", invoice.company), message_id=message.pk)
+
+    assert dead not in again.body
+    assert f"\nhttps://new.example.com{page_of(invoice)}\n" in again.body
+    assert Client().get(page_of(invoice)).status_code == 200
+
+
+def test_a_mail_that_is_tried_again_keeps_a_page_that_is_open(public_url: str) -> None:
+    invoice = make_sendable()
+    message = failed_message(invoice)
+
+    assert retry_message(actor=SYSTEM, message_id=message.pk).body == message.body
+    assert InvoiceLink.objects.get().version == 1
+
+
+def test_what_is_not_tried_again_makes_no_page(public_url: str) -> None:
+    invoice = make_sendable()
+    message = request_sending(actor=SYSTEM, invoice_id=invoice.pk)
+    revoke_link(actor=SYSTEM, invoice_id=invoice.pk)
+
+    with pytest.raises(NotRepeatable):
+        retry_message(actor=SYSTEM, message_id=message.pk)
+
+    assert not InvoiceLink.objects.get().is_live
 
 
 def test_without_an_address_its_line_is_left_out_and_no_link_is_made() -> None:
