@@ -255,6 +255,11 @@ def offer_action(name: str, obstacle_of: Callable[[Invoice, Any], str | None], *
 def with_actions(invoice: Invoice, user: Any) -> Invoice:
     """The invoice with `actions` on itself and on each of its entries. It was read with its lines and payments."""
     invoice.actions = actions_of(invoice, user)  # type: ignore[attr-defined]  # it is set on the instance
+    return with_actions_of_entries(invoice, user)
+
+
+def with_actions_of_entries(invoice: Invoice, user: Any) -> Invoice:
+    """The invoice with `actions` on each of its entries, worked out in one go: there may be thousands."""
     actions = _actions_of_entries(invoice, user)
     for entry in invoice.payments.all():
         entry.actions = actions[entry.pk]  # type: ignore[attr-defined]  # it is set on the instance
@@ -262,12 +267,15 @@ def with_actions(invoice: Invoice, user: Any) -> Invoice:
 
 
 def actions_of_entry(entry: Any, user: Any) -> Actions:
-    """What can be done to an entry of a ledger: a payment with something left is reversed, once."""
-    return _actions_of_entries(entry.invoice, user)[entry.pk]
+    """What can be done to an entry of a ledger: a payment with something left is reversed, once.
+
+    As `with_actions_of_entries` found, where the entry comes from there.
+    """
+    return getattr(entry, "actions", None) or _actions_of_entries(entry.invoice, user)[entry.pk]
 
 
 def _actions_of_entries(invoice: Invoice, user: Any) -> dict[int, Actions]:
-    """What can be done to each entry of the invoice, by its id. All are looked at once: there may be thousands."""
+    """What can be done to each entry of the invoice, by its id."""
     entries: list[Any] = list(invoice.payments.all())
     if not user.may(PERMISSIONS[Command.REVERSE], invoice.company_id):
         codes: dict[int, str | None] = dict.fromkeys((entry.pk for entry in entries), "permission_denied")
