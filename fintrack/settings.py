@@ -124,6 +124,7 @@ INSTALLED_APPS = [
     "invoices",
     "reports",
     "payments",
+    "credits",
     "imports",
     "portal",
     "notifications",

@@ -270,7 +270,7 @@ def actions_of_entry(entry: Any, user: Any) -> Actions:
 
 def _obstacle_to_reversal(entry: Any) -> str | None:
     undoing = [other for other in entry.invoice.payments.all() if other.reverses_id == entry.pk]
-    if entry.reverses_id is not None:
+    if entry.kind != "Payment":
         return "not_reversible"
     if any(other.kind == "Reversal" for other in undoing):
         return "already_reversed"

@@ -238,6 +238,29 @@ def reverse_payment(
     return reversal
 
 
+def book_credit_note(
+    *, invoice: Invoice, amount: Decimal, number: str, reason: str, paid_at: datetime, change: Change
+) -> Payment | None:
+    """The entry by which the credit note `number` lessens what is owed on a locked invoice; None of an amount of zero.
+
+    The invoice has a new version in either case. Raises PaymentExceedsOutstanding, PeriodLocked.
+    """
+    entry = None
+    if amount:
+        entry = _insert_entry(
+            invoice,
+            change,
+            kind=Kind.CREDIT_NOTE,
+            amount=amount,
+            method="",
+            paid_at=paid_at,
+            reference=number,
+            reason=reason,
+        )
+    settle_invoice(invoice=invoice, credited=amount, entries=int(bool(amount)), reference=number, change=change)
+    return entry
+
+
 def reversible_amount(payment: Payment, entries: list[Payment]) -> Decimal:
     """What a reversal of `payment` takes back, given its invoice's entries. Raises NotReversible, AlreadyReversed."""
     if payment.kind != Kind.PAYMENT:

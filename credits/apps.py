@@ -1,0 +1,18 @@
+"""The credits room: credit notes, which correct an issued invoice without changing it."""
+
+from django.apps import AppConfig
+
+
+class CreditsConfig(AppConfig):
+    """Credit notes of invoices."""
+
+    name = "credits"
+
+    def ready(self) -> None:
+        """Let verify_books prove the credit notes, and invoices offer them."""
+        from credits.books import register_checks
+        from credits.selectors import IS_WHOLLY_CREDITED, obstacle_to_crediting
+        from invoices.selectors import offer_action
+
+        register_checks()
+        offer_action("creditNote", obstacle_to_crediting, is_wholly_credited=IS_WHOLLY_CREDITED)
