@@ -1,15 +1,20 @@
 """Credit notes over REST: issuing them for an invoice, reading them."""
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.api.downloads import pdf_reply
 from core.api.fields import ExactDecimalField, MoneyField, TextField
+from core.api.renderers import PDF_TYPE
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
+from credits.documents import credit_note_file
 from credits.models import CreditNote
 from credits.selectors import credit_note_document, credit_notes_of, filtered_credit_notes
 from credits.services import CreditItem, issue_credit_note
@@ -155,3 +160,12 @@ class CreditNoteViewSet(ScopedViewSet):
         """One credit note, whole."""
         note = self.scoped_object(credit_note_document)
         return self.document(CreditNoteSerializer.represent(note))
+
+    @extend_schema(
+        operation_id="getCreditNotePdf", tags=["creditNotes"], responses={(200, PDF_TYPE): OpenApiTypes.BINARY}
+    )
+    def pdf(self, request: Request, id: int) -> HttpResponse:
+        """The credit note to print or to send: the same bytes whenever it is asked for."""
+        note = self.scoped_object()
+        document = credit_note_file(note.pk)
+        return pdf_reply(bytes(document.content), document.file_name, as_attachment=True)

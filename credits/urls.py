@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from core.api.renderers import PDF_RENDERERS
 from credits.api import CreditNoteViewSet
 
 urlpatterns = [
@@ -12,4 +13,9 @@ urlpatterns = [
     ),
     path("credit-notes", CreditNoteViewSet.as_view({"get": "list"}), name="credit-notes"),
     path("credit-notes/<int:id>", CreditNoteViewSet.as_view({"get": "retrieve"}), name="credit-note"),
+    path(
+        "credit-notes/<int:id>/pdf",
+        CreditNoteViewSet.as_view({"get": "pdf"}, renderer_classes=PDF_RENDERERS),
+        name="credit-note-pdf",
+    ),
 ]
