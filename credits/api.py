@@ -91,6 +91,12 @@ class CreditNoteIssuedSerializer(CreditNoteSerializer):
     invoice = InvoiceStateSerializer()
 
 
+class InvoiceCreditNotesSerializer(CamelCaseSerializer):
+    """The credit notes of one invoice, newest first."""
+
+    results = CreditNoteRowSerializer(many=True)
+
+
 class CreditNoteFilterSerializer(CamelCaseSerializer):
     """Filters of the list of credit notes."""
 
@@ -123,7 +129,7 @@ class CreditNoteViewSet(ScopedViewSet):
 
     @extend_schema(
         operation_id="issueCreditNote",
-        tags=["creditNotes"],
+        tags=["credit-notes"],
         request=CreditNoteCommandSerializer,
         responses={201: CreditNoteIssuedSerializer},
     )
@@ -143,26 +149,34 @@ class CreditNoteViewSet(ScopedViewSet):
 
         return self.once(invoice.company_id, command)
 
-    @extend_schema(operation_id="listCreditNotesOfInvoice", tags=["creditNotes"])
+    @extend_schema(
+        operation_id="listCreditNotesOfInvoice", tags=["credit-notes"], responses=InvoiceCreditNotesSerializer
+    )
     def of_invoice(self, request: Request, id: int) -> Response:
         """The credit notes of an invoice, newest first."""
         invoice = self.scoped_object(invoice_reference)
-        return self.page(self.visible().filter(invoice=invoice), CreditNoteRowSerializer)
+        notes = self.visible().filter(invoice_id=invoice.pk)
+        return Response({"results": [CreditNoteRowSerializer.represent(note) for note in notes]})
 
-    @extend_schema(operation_id="listCreditNotes", tags=["creditNotes"], parameters=[CreditNoteFilterSerializer])
+    @extend_schema(
+        operation_id="listCreditNotes",
+        tags=["credit-notes"],
+        parameters=[CreditNoteFilterSerializer],
+        responses=CreditNoteRowSerializer(many=True),
+    )
     def list(self, request: Request) -> Response:
         """Credit notes, newest first."""
         self.require()
         return self.page(filtered_credit_notes(self.visible(), **self.filters()), CreditNoteRowSerializer)
 
-    @extend_schema(operation_id="getCreditNote", tags=["creditNotes"], responses=CreditNoteSerializer)
+    @extend_schema(operation_id="getCreditNote", tags=["credit-notes"], responses=CreditNoteSerializer)
     def retrieve(self, request: Request, id: int) -> Response:
         """One credit note, whole."""
         note = self.scoped_object(credit_note_document)
         return self.document(CreditNoteSerializer.represent(note))
 
     @extend_schema(
-        operation_id="getCreditNotePdf", tags=["creditNotes"], responses={(200, PDF_TYPE): OpenApiTypes.BINARY}
+        operation_id="getCreditNotePdf", tags=["credit-notes"], responses={(200, PDF_TYPE): OpenApiTypes.BINARY}
     )
     def pdf(self, request: Request, id: int) -> HttpResponse:
         """The credit note to print or to send: the same bytes whenever it is asked for."""
