@@ -8,10 +8,11 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from audit.selectors import History
 from core.errors import DomainError, PermissionDenied
 from core.money import ZERO
 from core.scope import CompanyMember, visible_to
-from credits.models import CreditNote, CreditNoteItem
+from credits.models import CreditNote, CreditNoteItem, StoredCreditNote
 from credits.split import CreditableLine, Parts
 from invoices.lifecycle import Status, WrongStatus
 from invoices.models import Invoice, InvoiceLine
@@ -67,10 +68,25 @@ def obstacle_to_crediting(invoice: Invoice, user: Any) -> str | None:
     locked_through = invoice.company.locked_through
     if locked_through is not None and invoice.company.today() <= locked_through:
         return "period_locked"
-    is_done = getattr(invoice, "is_wholly_credited", None)  # known where the whole document was read
-    if is_done is None:
-        is_done = CreditNote.objects.filter(invoice=invoice, is_last=True).exists()
-    return "nothing_to_credit" if is_done or not invoice.total else None
+    return "nothing_to_credit" if not invoice.total or is_wholly_credited(invoice) else None
+
+
+def is_wholly_credited(invoice: Invoice) -> bool:
+    """Whether nothing of the invoice is left to credit."""
+    known = getattr(invoice, "is_wholly_credited", None)  # where the whole document was read
+    if known is not None:
+        return bool(known)
+    return CreditNote.objects.filter(invoice=invoice, is_last=True).exists()
+
+
+def credit_note_histories(**condition: Any) -> list[History]:
+    """The history rows of the credit notes that meet the condition, of their lines and of their files."""
+    notes = CreditNote.objects.filter(**condition).order_by().values("pk")
+    return [
+        (CreditNote, CreditNote.history.filter(id__in=notes)),
+        (CreditNoteItem, CreditNoteItem.history.filter(note_id__in=notes)),
+        (StoredCreditNote, StoredCreditNote.history.filter(note_id__in=notes)),
+    ]
 
 
 def _taken(items: Iterable[CreditNoteItem]) -> defaultdict[int, tuple[Decimal, Parts]]:

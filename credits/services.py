@@ -21,7 +21,7 @@ from core.model_fields import PRICE_DECIMALS
 from core.money import ZERO, exact, minor_units
 from core.text import clean_text
 from credits.models import CreditNote, CreditNoteItem, StoredCreditNote
-from credits.selectors import creditable_lines, require_creditable_status
+from credits.selectors import creditable_lines, is_wholly_credited, require_creditable_status
 from credits.split import Parts, part_of
 from invoices.models import Invoice, InvoiceLine, SeriesKind
 from invoices.services import lock_invoice, next_numbers
@@ -147,6 +147,12 @@ def work_out_credit(
     before = sum((creditable.credited.total for _, creditable in lines.values()), ZERO)
     applied = min(sums.total, invoice.still_owed)
     return WorkedCredit(credited, sums, applied, is_last=before + sums.total == invoice.total)
+
+
+def require_something_left(invoice: Invoice) -> None:
+    """Raise NothingToCredit where the invoice is wholly credited, or was over nothing."""
+    if is_wholly_credited(invoice) or not invoice.total:
+        raise NothingToCredit
 
 
 def follow_credit_notes(follow: Callable[[Actor, CreditNote], None]) -> None:

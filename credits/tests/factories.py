@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from audit.actors import SYSTEM
+from credits.documents import credit_note_file
 from credits.models import CreditNote
 from credits.services import CreditItem, issue_credit_note
 from invoices.models import Invoice
@@ -20,3 +21,10 @@ def make_credit_note(invoice: Invoice, *quantities: str, **details: Any) -> Cred
         if Decimal(quantity)
     ]
     return issue_credit_note(actor=SYSTEM, invoice_id=invoice.pk, items=items, **values)
+
+
+def make_printed_credit_note(invoice: Invoice, *quantities: str) -> CreditNote:
+    """The same, and its file is stored."""
+    note = make_credit_note(invoice, *quantities)
+    credit_note_file(note.pk)
+    return note

@@ -23,7 +23,7 @@ from core.api.parsers import BODY_LIMIT_BYTES
 from core.testing.documents import Operation, operations
 from core.testing.rollback import taken_back
 from core.testing.samples import Samples
-from credits.tests.factories import make_credit_note
+from credits.tests.factories import make_printed_credit_note
 from invoices.recurring.services import pause_recurring
 from invoices.tests.factories import make_draft, make_issued, make_item, make_recurring
 from notifications.services import deliver_due, request_sending
@@ -61,7 +61,7 @@ def world() -> World:
     deliver_due()
     return World(
         message=message,
-        credit_note=make_credit_note(make_issued(company)),
+        credit_note=make_printed_credit_note(make_issued(company)),
         client=api_client(make_user("Admin", company)),
         company=company,
         draft=make_draft(company),

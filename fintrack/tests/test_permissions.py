@@ -18,7 +18,7 @@ from accounts.services import update_user
 from accounts.tests.factories import add_role, api_client, make_user
 from audit.actors import SYSTEM
 from audit.models import Change
-from credits.tests.factories import make_credit_note
+from credits.tests.factories import make_printed_credit_note
 from invoices.tests.factories import make_draft, make_issued, make_recurring
 from notifications.services import request_sending
 from parties.models import Company
@@ -177,7 +177,7 @@ def make_world(company: Any = None) -> World:
             "statement-run-results": run,
             "payment": {"id": payment.pk},
             "payment-pdf": {"id": payment.pk},
-            "credit-note": (note := {"id": make_credit_note(make_issued(company)).pk}),
+            "credit-note": (note := {"id": make_printed_credit_note(make_issued(company)).pk}),
             "credit-note-pdf": note,
             "bank-account": {"id": make_bank_account(company).pk},
             "payment-reverse": {"id": issued.pk, "payment_id": payment.pk},

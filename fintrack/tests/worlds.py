@@ -10,7 +10,7 @@ from accounts.models import User
 from accounts.tests.factories import PASSWORD, api_client, make_user
 from audit.actors import SYSTEM
 from credits.models import CreditNote
-from credits.tests.factories import make_credit_note
+from credits.tests.factories import make_printed_credit_note
 from invoices.models import Invoice
 from invoices.recurring.models import RecurringInvoice
 from invoices.recurring.services import pause_recurring
@@ -81,7 +81,7 @@ def make_world(company: Company | None = None) -> World:
         paid=paid,
         payment=payment,
         credited=credited,
-        credit_note=make_credit_note(credited, "1"),
+        credit_note=make_printed_credit_note(credited, "1"),
         bank_account=company.bank_accounts.first() or make_bank_account(company),
         recurring=make_recurring(company, start_date=company.today()),
         paused=pause_recurring(actor=SYSTEM, recurring_id=paused.pk),
