@@ -1,6 +1,7 @@
 """Credit notes in the admin: the list and the documents, and the page of an invoice that issues one."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,7 @@ from core.exports import Columns
 from core.model_fields import PRICE_DECIMALS
 from core.money import grouped_money, plain_text
 from core.spreadsheets import Amount
+from core.widgets import dress_fields
 from credits.documents import credit_note_file
 from credits.models import CreditNote
 from credits.selectors import (
@@ -40,6 +42,7 @@ from payments.admin import PaidInvoiceAdmin, money_of
 
 QUANTITY = "quantity_"
 """What the names of the quantities begin with; the id of the line follows."""
+ITEM = re.compile(r"items\.(\d+)\.")
 
 
 class CreditForm(ReasonForm):
@@ -57,6 +60,7 @@ class CreditForm(ReasonForm):
                 label=description,
                 help_text=f"{plain_text(quantity_left)} of {plain_text(quantity)} left to credit.",
             )
+        dress_fields(self)
         self.order_fields(["whole", *(f"{QUANTITY}{pk}" for pk in left), "reason"])
 
     def clean(self) -> dict[str, Any]:
@@ -142,9 +146,20 @@ class CreditPage(CommandPage):
 
     def give(self, values: dict[str, Any]) -> str:
         """Issue the credit note over what was typed."""
-        note = issue_credit_note(actor=self.request.user, invoice_id=self.obj.pk, **values)
+        try:
+            note = issue_credit_note(actor=self.request.user, invoice_id=self.obj.pk, **values)
+        except DomainError as refusal:
+            refusal.field = self.field_of(refusal, values["items"] or [])
+            raise
         status = Status(note.invoice.status).label.lower()
         return f"Credit note {note.number} over {money_of(self.obj, note.total)} issued: {self.obj} is {status}."
+
+    def field_of(self, refusal: DomainError, items: Sequence[CreditItem]) -> str | None:
+        """The field of the form that a refusal is about: the quantity of the line, or the choice of all."""
+        place = ITEM.match(refusal.field or "")
+        if place:
+            return f"{QUANTITY}{items[int(place[1])].line_id}"
+        return "whole" if refusal.field == "items" else refusal.field
 
 
 class CreditedInvoiceAdmin(PaidInvoiceAdmin):

@@ -1,7 +1,7 @@
 """The credit notes that exist for a user, and what of an invoice is left to credit."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,8 @@ from credits.models import CreditNote, CreditNoteItem, StoredCreditNote
 from credits.split import CreditableLine, Parts
 from invoices.lifecycle import Status, WrongStatus
 from invoices.models import Invoice, InvoiceLine
+from invoices.numbers import RegisteredNumber
+from parties.models import Company
 
 CREDITABLE = (Status.ISSUED, Status.PARTIALLY_PAID, Status.PAID)
 IS_WHOLLY_CREDITED = Exists(CreditNote.objects.filter(invoice=OuterRef("pk"), is_last=True))
@@ -77,6 +79,31 @@ def is_wholly_credited(invoice: Invoice) -> bool:
     if known is not None:
         return bool(known)
     return CreditNote.objects.filter(invoice=invoice, is_last=True).exists()
+
+
+def numbered_notes(company: Company) -> QuerySet[CreditNote]:
+    """The notes of the company, for the register of their numbers."""
+    return CreditNote.objects.filter(company=company)
+
+
+def registered_notes(company: Company, numbers: Sequence[str]) -> dict[str, RegisteredNumber]:
+    """The notes that have one of the numbers, as the register shows them."""
+    notes = numbered_notes(company).filter(number__in=numbers).select_related("change", "invoice")
+    return {
+        note.number: RegisteredNumber(
+            number=note.number,
+            status=Status.ISSUED,
+            invoice_id=note.invoice_id,
+            issue_date=note.issue_date,
+            customer_name=note.invoice.customer_name,
+            currency=note.currency,
+            total=note.total,
+            issued_by=note.change.actor,
+            issued_at=note.change.at,
+            reason=note.reason,
+        )
+        for note in notes
+    }
 
 
 def credit_note_histories(**condition: Any) -> list[History]:

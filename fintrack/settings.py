@@ -353,6 +353,7 @@ SPECTACULAR_SETTINGS = {
         "RecurringAction": "invoices.recurring.models.OnRun",
         "PaymentMethod": "payments.ledger.Method",
         "EntryKind": "payments.ledger.Kind",
+        "SeriesKind": "invoices.models.SeriesKind",
         "Role": "accounts.roles.Role",
         "SessionKind": "accounts.sign_ins.api.KINDS",
         "VatCategory": "invoices.totals.VatCategory",

@@ -63,7 +63,9 @@ class EntryKindField(serializers.CharField):
     """What an entry is: the payments room says which kinds there are."""
 
 
-@extend_schema_field({"$ref": "#/components/schemas/PaymentMethod"})
+@extend_schema_field(
+    {"oneOf": [{"$ref": "#/components/schemas/PaymentMethod"}, {"$ref": "#/components/schemas/BlankEnum"}]}
+)
 class EntryMethodField(serializers.CharField):
     """How money moved: the payments room says which ways there are."""
 

@@ -165,6 +165,8 @@ class InvoiceSheet:
         ]
         if self.paid_on and not invoice.cancelled_at:
             rows.append(amount("paid", invoice.paid, currency))
+            if invoice.credited:
+                rows.append(amount("credited", invoice.credited, currency))
             rows.append(amount("outstanding", invoice.still_owed, currency, is_strong=True))
         return rows
 

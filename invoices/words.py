@@ -74,6 +74,7 @@ _TABLE: dict[str, tuple[str, str, str, str]] = {
     "subtotal": ("Subtotal", "Zwischensumme", "Sous-total", "Subtotaal"),
     "total": ("Total {}", "Gesamt {}", "Total {}", "Totaal {}"),
     "paid": ("Paid", "Bezahlt", "Payé", "Betaal"),
+    "credited": ("Credited", "Gutgeschrieben", "Crédité", "Gekrediteer"),
     "outstanding": ("Outstanding", "Offen", "Reste à payer", "Uitstaande"),
     "outstanding_before": ("Outstanding before", "Vorher offen", "Dû avant", "Vooraf uitstaande"),
     "outstanding_after": ("Outstanding after", "Danach offen", "Dû après", "Daarna uitstaande"),

@@ -153,7 +153,11 @@ class LinkedInvoiceAdmin(CreditedInvoiceAdmin):
         document = invoice_document(invoice.pk)
         if document is None or document.issued_at is None:
             raise Http404("Only an issued invoice has a page for its customer.")
-        return rendered(document, pdf_address=reverse("admin:invoices_invoice_pdf", args=[invoice.pk]))
+        return rendered(
+            document,
+            pdf_address=reverse("admin:invoices_invoice_pdf", args=[invoice.pk]),
+            address_of_note=lambda note_id: reverse("admin:credits_creditnote_pdf", args=[note_id]),
+        )
 
 
 admin.site.unregister(Invoice)
