@@ -63,11 +63,9 @@ class EntryKindField(serializers.CharField):
     """What an entry is: the payments room says which kinds there are."""
 
 
-@extend_schema_field(
-    {"oneOf": [{"$ref": "#/components/schemas/PaymentMethod"}, {"$ref": "#/components/schemas/BlankEnum"}]}
-)
+@extend_schema_field({"oneOf": [{"$ref": "#/components/schemas/PaymentMethod"}, {"type": "string", "enum": [""]}]})
 class EntryMethodField(serializers.CharField):
-    """How money moved: the payments room says which ways there are."""
+    """How money moved, empty where none did: the payments room says which ways there are."""
 
 
 class ItemSerializer(CamelCaseSerializer):
