@@ -121,8 +121,8 @@ class CreditPage(CommandPage):
         if self.request.method == "POST" and "preview" in self.request.GET:
             require_page(self.is_allowed())
             form = self.form()
-            form.is_valid()
-            return HttpResponse(escape(self.foretold(form.cleaned_data)))
+            is_read = form.is_valid() or set(form.errors) <= {"reason"}
+            return HttpResponse(escape(self.foretold(form.cleaned_data)) if is_read else "")
         return super().respond()
 
     def foretold(self, values: Mapping[str, Any]) -> str:

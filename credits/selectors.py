@@ -70,7 +70,9 @@ def obstacle_to_crediting(invoice: Invoice, user: Any) -> str | None:
     locked_through = invoice.company.locked_through
     if locked_through is not None and invoice.company.today() <= locked_through:
         return "period_locked"
-    return "nothing_to_credit" if not invoice.total or is_wholly_credited(invoice) else None
+    if not invoice.total or is_wholly_credited(invoice):
+        return "nothing_to_credit"
+    return None if invoice.still_owed else "credit_exceeds_outstanding"
 
 
 def is_wholly_credited(invoice: Invoice) -> bool:
