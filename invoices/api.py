@@ -275,6 +275,7 @@ class InvoiceSerializer(InvoiceRowSerializer):
     subtotal = MoneyField()
     vat_total = MoneyField()
     vat_breakdown = VatBreakdownSerializer(many=True)
+    credited = MoneyField(help_text="What less is owed without a payment: by credit notes.")
     seller = SellerSerializer(source="seller_details")
     customer = BuyerSerializer(source="buyer_details")
     items = LineSerializer(many=True, source="lines")

@@ -78,7 +78,7 @@ class Invoice(Recorded):
         OnlyRises("entry_count", message="entries are never taken back"),
     )
     api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber", "buyer": "customer"}
-    internal_fields: ClassVar[frozenset[str]] = frozenset({"credited", "entry_count", "is_imported"})
+    internal_fields: ClassVar[frozenset[str]] = frozenset({"entry_count", "is_imported"})
 
     # Both have indexes below that begin with them.
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices", db_index=False)
@@ -425,7 +425,7 @@ class NumberSeries(models.Model):
     """
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=3, choices=SeriesKind, default=SeriesKind.INVOICE)
+    kind = models.CharField(max_length=3, choices=SeriesKind, default=SeriesKind.INVOICE, db_default=SeriesKind.INVOICE)
     year = models.PositiveSmallIntegerField()
     first_value = models.PositiveIntegerField(default=1)
     next_value = models.PositiveIntegerField(default=1)

@@ -7,6 +7,7 @@ printed. What has been paid stands on a copy that says of which day it is, and o
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, Protocol
 
 from django.utils import timezone
@@ -247,8 +248,15 @@ class InvoiceSheet:
 class Taxed(Protocol):
     """What has a category and a rate of VAT: a line of a document, or a row of its breakdown."""
 
-    vat_category: Any
-    vat_rate: Any
+    @property
+    def vat_category(self) -> str:
+        """The code of the category."""
+        ...
+
+    @property
+    def vat_rate(self) -> Decimal:
+        """The rate, a fraction."""
+        ...
 
 
 def vat_mark(style: Style, taxed: Taxed) -> str:

@@ -286,6 +286,7 @@ def facts_of(invoice: Invoice) -> Facts:
         status=invoice.status,
         has_lines=bool(invoice.lines.all()),
         has_entries=invoice.entry_count > 0,
+        is_anything_paid=invoice.paid > 0,
         is_customer_archived=invoice.customer.archived,
         is_issue_date_locked=locked_through is not None and invoice.issue_date <= locked_through,
         is_today_locked=locked_through is not None and invoice.company.today() <= locked_through,

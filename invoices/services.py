@@ -507,7 +507,7 @@ def set_next_number(*, actor: Actor, company: Company, year: int, next_value: in
     if not EARLIEST_DATE.year <= year <= LATEST_DATE.year:
         raise DateInvalid("A year has four digits, from 1900 to 2999.", field="year")
     with transaction.atomic():
-        key = {"company": company, "kind": SeriesKind.INVOICE, "year": year}
+        key: dict[str, Any] = {"company": company, "kind": SeriesKind.INVOICE, "year": year}
         NumberSeries.objects.get_or_create(**key)
         series = NumberSeries.objects.select_for_update().get(**key)
         if series.next_value != series.first_value:

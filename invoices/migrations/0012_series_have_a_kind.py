@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='numberseries',
             name='kind',
-            field=models.CharField(choices=[('INV', 'Invoices'), ('CN', 'Credit notes')], default='INV', max_length=3),
+            field=models.CharField(choices=[('INV', 'Invoices'), ('CN', 'Credit notes')], db_default='INV', default='INV', max_length=3),
         ),
         migrations.AddConstraint(
             model_name='numberseries',
