@@ -37,8 +37,7 @@ def credit_note_page(note: CreditNote, seller: Mapping[str, Any]) -> dict[str, A
         "facts": [
             [words["credit_note_number"], note.number],
             [words["credit_note_date"], formats.day(note.issue_date)],
-            [words["corrects"], str(invoice.number)],
-            [words["issue_date"], formats.day(invoice.issue_date)],
+            [words["corrects"], f"{invoice.number}, {formats.short_day(invoice.issue_date)}"],
             [words["currency"], note.currency],
         ],
         "table": _lines(note, style),

@@ -133,6 +133,9 @@ def work_out_credit(
     if whole == (items is not None):
         raise CreditNoteInvalid("Name the items, or say whole: one of them.", field="items")
     lines = creditable_lines(invoice)
+    before = sum((creditable.credited.total for _, creditable in lines.values()), ZERO)
+    if before == invoice.total:
+        raise NothingToCredit
     left = {line.pk: creditable.quantity_left for line, creditable in lines.values()}
     wanted = {pk: quantity for pk, quantity in left.items() if quantity} if whole else _wanted(items or (), left)
     decimals, is_gross = minor_units(invoice.currency), invoice.prices_include_vat
@@ -144,7 +147,6 @@ def work_out_credit(
     sums = sum((one.parts for one in credited), Parts())
     if not sums.total:
         raise NothingToCredit
-    before = sum((creditable.credited.total for _, creditable in lines.values()), ZERO)
     applied = min(sums.total, invoice.still_owed)
     return WorkedCredit(credited, sums, applied, is_last=before + sums.total == invoice.total)
 

@@ -10,7 +10,7 @@ from notifications.kinds import Kind, State
 from notifications.letters import File, texts_of
 from notifications.models import Message
 from notifications.selectors import language_of, settings_of_company
-from notifications.services import links_named, new_message, wake_worker
+from notifications.services import links_named, new_message, wake_worker, write_messages
 
 
 def send_when_credited(actor: Actor, note: CreditNote) -> None:
@@ -24,7 +24,7 @@ def send_when_credited(actor: Actor, note: CreditNote) -> None:
         return
     texts = texts_of(invoice.company, Kind.CREDIT_NOTE, language_of(invoice, settings))
     formats = formats_of(texts.language)
-    new_message(
+    message = new_message(
         actor,
         invoice,
         Kind.CREDIT_NOTE,
@@ -36,7 +36,8 @@ def send_when_credited(actor: Actor, note: CreditNote) -> None:
             "creditNoteTotal": formats.money(note.total, note.currency),
             "reason": note.reason,
         },
-    ).save(force_insert=True)
+    )
+    write_messages([message])
     wake_worker()
 
 
