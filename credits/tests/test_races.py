@@ -35,7 +35,7 @@ def invoice() -> Invoice:
 def test_of_eight_notes_over_one_piece_each_five_are_issued(invoice: Invoice) -> None:
     results = race([lambda: make_credit_note(invoice, "1")] * RIVALS)
 
-    assert outcomes(results) == {"done": 5, "CreditExceedsInvoice": 3}
+    assert outcomes(results) == {"done": 5, "NothingToCredit": 3}
     numbers = sorted(CreditNote.objects.values_list("number", flat=True))
     assert [number[-6:] for number in numbers] == [f"{value:06d}" for value in range(1, 6)]
     assert CreditNote.objects.filter(is_last=True).count() == 1
