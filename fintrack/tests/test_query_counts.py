@@ -39,7 +39,7 @@ def _counts(size):
         payment = apply_payment(actor=user, invoice_id=invoice.pk, amount="1", reference=f"R{number}")
     drafts = [make_draft(company, *items, customer=customer) for customer in (*customers, customers[0])]
     for _ in range(size):
-        note = make_credit_note(invoice, "0.001")
+        note = make_credit_note(invoice, *["0"] * size, "0.001")
     create_link(actor=user, invoice_id=invoice.pk)
     page, other = page_of(invoice), make_issued(company, *items, customer=customers[0])
     first, url = drafts[0].pk, f"/api/invoices/{invoice.pk}"
@@ -77,7 +77,9 @@ def _counts(size):
         "updateInvoice": _count(client, "patch", f"/api/invoices/{first}", {"version": 1, "items": body["items"]}),
         "issueInvoice": _count(client, "post", f"/api/invoices/{first}/issue"),
         "applyPayment": _count(client, "post", f"{url}/payments", {"amount": 1}),
-        "issueCreditNote": _count(client, "post", f"{url}/credit-notes", {"reason": "All came back", "whole": True}),
+        "issueCreditNote": _count(
+            client, "post", f"/api/invoices/{other.pk}/credit-notes", {"reason": "All came back", "whole": True}
+        ),
         "createCustomer": _count(client, "post", "/api/customers", {"name": "New"}),
         "getSignedInUser": _count(client, "get", "/api/auth/me"),
     }
