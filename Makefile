@@ -41,12 +41,12 @@ test: test-postgresql
 endif
 
 test-sqlite: .venv/.development ## run all tests on SQLite
-	DATABASE_URL=sqlite:///db.sqlite3 $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	DATABASE_URL=sqlite:///db.sqlite3 $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 test-postgresql: .venv/.development ## run all tests on the PostgreSQL server that DATABASE_URL names
 	@case "$(DATABASE_URL)" in postgres*) ;; *) \
 		echo "Set DATABASE_URL, for example to postgres://postgres@127.0.0.1:5432/fintrack"; exit 1 ;; esac
-	DATABASE_URL=$(DATABASE_URL) $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	DATABASE_URL=$(DATABASE_URL) $(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 check: lint types schema-check ## everything a change must pass besides the tests
 	$(NO_DATA) $(MANAGE) check

@@ -13,7 +13,8 @@ from core.testing.samples import Samples
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a real server where the tests run on SQLite."""
+    """Begin with what takes minutes; skip what needs a real server where the tests run on SQLite."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if connection.vendor == "postgresql":
         return
     reason = pytest.mark.skip(reason="needs PostgreSQL: set DATABASE_URL to a server")

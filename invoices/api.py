@@ -1,6 +1,5 @@
 """Invoices over REST: drafts, issue, reading. Their payments are read here and made in the payments room."""
 
-from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
@@ -31,7 +30,7 @@ from invoices.documents import copy_with_payments, invoice_document_file
 from invoices.history import past_invoice
 from invoices.lifecycle import Status
 from invoices.models import Invoice
-from invoices.pages import InvoicePagination
+from invoices.pages import InvoicePagination, seen_today
 from invoices.selectors import (
     explained,
     filtered_invoices,
@@ -418,12 +417,7 @@ class InvoiceViewSet(ScopedViewSet):
         """Invoices as rows, newest first; each whole one has an address of its own."""
         self.require()
         page = self.paginate_queryset(filtered_invoices(self.visible(), **self.filters())) or []
-        days: dict[int, date] = {}
-        for invoice in page:
-            invoice.seen_on = days.get(invoice.company_id) or days.setdefault(
-                invoice.company_id, invoice.company.today()
-            )
-        return self.get_paginated_response([listed(invoice) for invoice in page])
+        return self.get_paginated_response([listed(invoice) for invoice in seen_today(page)])
 
     @extend_schema(
         operation_id="createInvoice",

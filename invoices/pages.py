@@ -6,9 +6,11 @@ SQLite, for a small office, reads them.
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import OrderBy, QuerySet
+from django.db.models import F, OrderBy, QuerySet
+from django.utils import timezone
 from django.utils.dateparse import parse_date
 from rest_framework.request import Request
 
@@ -25,7 +27,7 @@ SELECTIVE = ("companyId", "customerId", "externalId", "recurringInvoiceId")
 
 
 LISTED_COLUMNS = (
-    *("id", "company__time_zone", "customer", "customer_name", "present_customer_name", "number", "status", "currency"),
+    *("id", "company", "customer", "customer_name", "present_customer_name", "number", "status", "currency"),
     *("total", "paid", "credited", "outstanding", "issue_date", "due_date", "issued_at", "cancelled_at", "created_at"),
     "version",
 )
@@ -51,13 +53,27 @@ class InvoicePagination(KeysetPagination):
         """The first `count` of the rows in this order."""
         goes_by_days = self.has_short_span and self.column == "created_at"
         if connection.vendor == "sqlite" or not (goes_by_days or self.company_ids):
-            return super().first_rows(rows.only(*LISTED_COLUMNS), order, count)
+            return super().first_rows(listed_rows(rows), order, count)
         parts = [rows.filter(company_id=company_id) for company_id in self.company_ids] or [rows]
         part_order = by_no_index(order) if goes_by_days else order
         ids, *others = [part.order_by(*part_order).values("pk")[:count] for part in parts]
         if others:
             ids = ids.union(*others, all=True)
-        return super().first_rows(invoice_rows().only(*LISTED_COLUMNS).filter(pk__in=ids), order, count)
+        return super().first_rows(listed_rows(invoice_rows()).filter(pk__in=ids), order, count)
+
+
+def listed_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The rows with what the list shows. Of their company they have its `time_zone` alone, and make no object of it."""
+    shown: QuerySet[Any] = rows.select_related(None).annotate(time_zone=F("company__time_zone"))
+    return shown.only(*LISTED_COLUMNS)
+
+
+def seen_today(invoices: list[Any]) -> list[Any]:
+    """The invoices of a page, which know what day it is where their company is."""
+    days = {zone: timezone.localdate(timezone=ZoneInfo(zone)) for zone in {invoice.time_zone for invoice in invoices}}
+    for invoice in invoices:
+        invoice.seen_on = days[invoice.time_zone]
+    return invoices
 
 
 def separate_companies(caller: Any) -> list[int]:

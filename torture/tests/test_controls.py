@@ -11,6 +11,7 @@ from torture.cluster import NoPostgres, program
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.long
 @pytest.mark.postgresql
 def test_each_planted_fault_is_found_and_an_honest_run_is_clean() -> None:
     try:
