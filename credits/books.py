@@ -14,6 +14,8 @@ from credits.models import CreditNote, CreditNoteItem, StoredCreditNote
 from credits.selectors import parts_of
 from credits.split import CreditableLine, Parts, part_of
 from invoices.models import Invoice, NumberSeries, SeriesKind
+from payments.accounts.models import AccountEntry
+from payments.accounts.rules import AccountKind
 from payments.ledger import Kind
 from payments.models import Payment
 
@@ -87,17 +89,31 @@ def _head_faults(note: CreditNote, invoice: Invoice, *, is_last: bool) -> Iterat
 
 
 def credit_notes_stand_in_the_ledger() -> Iterator[Fault]:
-    """What a note takes off its invoice is an entry of that invoice's ledger, and each such entry is a note's."""
-    notes = CreditNote.objects.select_related("entry").order_by("id")
+    """What a note takes off its invoice, or leaves as credit, is an entry there, and each such entry is a note's."""
+    notes = CreditNote.objects.select_related("entry", "account_entry__account").order_by("id")
     for note in notes.iterator(chunk_size=ROWS_AT_A_TIME):
         entry = note.entry
         booked = (entry.kind, entry.invoice_id, entry.amount, entry.reference) if entry else None
         expected = (Kind.CREDIT_NOTE, note.invoice_id, note.applied, note.number) if note.applied else None
         if booked != expected:
             yield _fault(note, f"takes {note.applied} off its invoice; in the ledger there is {booked or 'nothing'}")
-    without = Payment.objects.filter(kind=Kind.CREDIT_NOTE, credit_note=None).order_by("id")
-    for entry in without.select_related("invoice").iterator(chunk_size=ROWS_AT_A_TIME):
-        yield Fault("Payment", entry.pk, entry.invoice.number or "", "is of a credit note that there is not")
+        yield from _account_faults(note)
+    entries = Payment.objects.filter(kind=Kind.CREDIT_NOTE, credit_note=None).order_by("id")
+    for pk, reference in entries.values_list("pk", "reference").iterator(chunk_size=ROWS_AT_A_TIME):
+        yield Fault("Payment", pk, reference, "is of a credit note that there is not")
+    left = AccountEntry.objects.filter(kind=AccountKind.CREDIT_NOTE, credit_note=None).order_by("id")
+    for pk, reference in left.values_list("pk", "reference").iterator(chunk_size=ROWS_AT_A_TIME):
+        yield Fault("AccountEntry", pk, reference, "is of a credit note that there is not")
+
+
+def _account_faults(note: CreditNote) -> Iterator[Fault]:
+    """What a note leaves as credit is an entry of the account of its customer."""
+    left = note.account_entry
+    booked = (left.kind, left.account.customer_id, left.currency, left.amount, left.reference) if left else None
+    credit = (AccountKind.CREDIT_NOTE, note.customer_id, note.currency, note.credited, note.number)
+    if booked != (credit if note.credited else None):
+        message = f"leaves {note.credited} as credit; in the customer's account there is {booked or 'nothing'}"
+        yield _fault(note, message)
 
 
 def credit_note_numbers_have_no_gap() -> Iterator[Fault]:

@@ -12,6 +12,7 @@ from core.model_fields import PRICE_BOUND, AmountField, PriceField, RateField, s
 from invoices.models import Invoice, InvoiceLine
 from invoices.totals import VatBreakdown, VatCategory, breakdown_of
 from parties.models import Company, Customer
+from payments.accounts.models import AccountEntry
 from payments.models import Payment
 
 UNCHANGED = AppendOnly(message="a credit note is never changed or deleted")
@@ -21,8 +22,8 @@ class CreditNote(Recorded):
     """What is taken back of an issued invoice, issued at once and dated that day.
 
     Of its total, `applied` lessens what is owed on the invoice, by the entry `entry` of its ledger; the rest,
-    `credited`, was paid already and is the customer's. `is_last` marks the note after which the invoice is wholly
-    credited. The parties are those that the invoice froze.
+    `credited`, was paid already and is the customer's, by the entry `account_entry` of their account. `is_last` marks
+    the note after which the invoice is wholly credited. The parties are those that the invoice froze.
     """
 
     guards: ClassVar[tuple[Guard, ...]] = (UNCHANGED,)
@@ -43,6 +44,7 @@ class CreditNote(Recorded):
     applied = AmountField(help_text="What less is owed on the invoice.")
     credited = AmountField(help_text="What was paid already: the customer's credit.")
     entry = models.OneToOneField(Payment, on_delete=models.PROTECT, null=True, related_name="credit_note")
+    account_entry = models.OneToOneField(AccountEntry, on_delete=models.PROTECT, null=True, related_name="credit_note")
     is_last = models.BooleanField(help_text="Whether the invoice is wholly credited with it.")
 
     history = RecordedHistory(indexed_fields=["invoice"])
@@ -79,6 +81,12 @@ class CreditNote(Recorded):
                 name="credit_note_applied_by_entry",
                 violation_error_code="totals_disagree",
                 violation_error_message="What is applied stands in the ledger of the invoice.",
+            ),
+            models.CheckConstraint(
+                condition=Q(credited=0, account_entry=None) | Q(credited__gt=0, account_entry__isnull=False),
+                name="credit_note_left_by_entry",
+                violation_error_code="totals_disagree",
+                violation_error_message="What is left as credit stands in the customer's account.",
             ),
             models.CheckConstraint(
                 condition=~Q(reason=""),

@@ -72,7 +72,15 @@ def obstacle_to_crediting(invoice: Invoice, user: Any) -> str | None:
         return "period_locked"
     if not invoice.total or is_wholly_credited(invoice):
         return "nothing_to_credit"
-    return None if invoice.still_owed else "credit_exceeds_outstanding"
+    return None if invoice.still_owed or paid_and_not_credited(invoice) > 0 else "credit_exceeds_outstanding"
+
+
+def paid_and_not_credited(invoice: Invoice) -> Decimal:
+    """What was paid of the invoice and is not the customer's credit by an earlier note. A statement, where it was."""
+    if not invoice.paid:
+        return ZERO
+    left = CreditNote.objects.filter(invoice=invoice, credited__gt=0).order_by().values_list("credited", flat=True)
+    return max(invoice.paid - sum(left, ZERO), ZERO)
 
 
 def is_wholly_credited(invoice: Invoice) -> bool:

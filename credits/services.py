@@ -21,11 +21,19 @@ from core.model_fields import PRICE_DECIMALS
 from core.money import ZERO, exact, minor_units
 from core.text import clean_text
 from credits.models import CreditNote, CreditNoteItem, StoredCreditNote
-from credits.selectors import creditable_lines, is_wholly_credited, require_creditable_status
+from credits.selectors import (
+    creditable_lines,
+    is_wholly_credited,
+    paid_and_not_credited,
+    require_creditable_status,
+)
 from credits.split import Parts, part_of
 from invoices.models import Invoice, InvoiceLine, SeriesKind
 from invoices.services import lock_invoice, next_numbers
 from parties.services import require_open_period
+from payments.accounts.models import CustomerAccount
+from payments.accounts.rules import AccountKind
+from payments.accounts.services import lock_account, post_to_account
 from payments.services import book_credit_note
 
 _followers: list[Callable[[Actor, CreditNote], None]] = []
@@ -46,11 +54,11 @@ class CreditExceedsInvoice(DomainError):
 
 
 class CreditExceedsOutstanding(DomainError):
-    """More would be credited than is owed."""
+    """More would be credited than is owed or was paid: the rest is written off."""
 
     code = "credit_exceeds_outstanding"
     title = "Too much"
-    default_detail = "The credit note is of more than is owed on the invoice."
+    default_detail = "More would be credited than is owed or was paid: part of it is written off. Reinstate that first."
 
 
 class NothingToCredit(DomainError):
@@ -115,12 +123,11 @@ def issue_credit_note(
         moment = timezone.now()
         require_open_period(invoice.company, moment.astimezone(invoice.company.zone).date())
         worked = work_out_credit(invoice, items=items, whole=whole)
-        if worked.credited:
-            raise CreditExceedsOutstanding
+        account = lock_account(invoice.customer, invoice.currency) if worked.credited else None
         with recording(
             actor=actor, action="credit_note.issued", company_id=invoice.company_id, reason=reason
         ) as change:
-            note = _write_note(invoice, worked, reason=reason, moment=moment, change=change)
+            note = _write_note(invoice, worked, account, reason=reason, moment=moment, change=change)
         for follow in _followers:
             follow(actor, note)
     return note
@@ -148,6 +155,8 @@ def work_out_credit(
     if not sums.total:
         raise NothingToCredit
     applied = min(sums.total, invoice.still_owed)
+    if sums.total - applied > paid_and_not_credited(invoice):
+        raise CreditExceedsOutstanding
     return WorkedCredit(credited, sums, applied, is_last=before + sums.total == invoice.total)
 
 
@@ -211,12 +220,29 @@ def _wanted(items: Sequence[CreditItem], left: Mapping[int, Decimal]) -> dict[in
     return wanted
 
 
-def _write_note(invoice: Invoice, worked: WorkedCredit, *, reason: str, moment: datetime, change: Change) -> CreditNote:
-    """The note with its lines, its entry in the ledger and its number, written in one entry of the journal."""
+def _write_note(
+    invoice: Invoice,
+    worked: WorkedCredit,
+    account: CustomerAccount | None,
+    *,
+    reason: str,
+    moment: datetime,
+    change: Change,
+) -> CreditNote:
+    """The note with its lines, its entries and its number, written in one entry of the journal."""
     day = moment.astimezone(invoice.company.zone).date()
     [number] = next_numbers(invoice.company_id, day.year, 1, SeriesKind.CREDIT_NOTE)
     entry = book_credit_note(
         invoice=invoice, amount=worked.applied, number=number, reason=reason, paid_at=moment, change=change
+    )
+    left = account and post_to_account(
+        account=account,
+        kind=AccountKind.CREDIT_NOTE,
+        amount=worked.credited,
+        paid_at=moment,
+        reference=number,
+        reason=reason,
+        change=change,
     )
     note = CreditNote(
         company_id=invoice.company_id,
@@ -229,6 +255,7 @@ def _write_note(invoice: Invoice, worked: WorkedCredit, *, reason: str, moment: 
         applied=worked.applied,
         credited=worked.credited,
         entry=entry,
+        account_entry=left,
         is_last=worked.is_last,
         change=change,
         **_sums(worked.sums),

@@ -19,6 +19,8 @@ from invoices.services import HasEntries, cancel_invoice
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.services import move_period_lock
 from parties.tests.factories import make_company
+from payments.accounts.models import CustomerAccount
+from payments.accounts.services import refund_credit, reinstate, write_off
 from payments.ledger import Kind
 from payments.models import Payment
 from payments.services import apply_payment
@@ -83,6 +85,38 @@ def test_a_note_beside_payments_lessens_what_is_owed() -> None:
     invoice.refresh_from_db()
     assert (invoice.paid, invoice.credited, invoice.outstanding) == (60, 100, 40)
     assert invoice.status == Status.PARTIALLY_PAID
+
+
+def test_what_was_paid_already_is_left_as_the_customers_credit() -> None:
+    invoice = make_issued(make_company(), make_item("100", "2", "0"))
+    apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount=Decimal(150))
+
+    first, second = make_credit_note(invoice, "0.8"), make_credit_note(invoice)
+
+    invoice.refresh_from_db()
+    assert [(note.total, note.applied, note.credited) for note in (first, second)] == [(80, 50, 30), (120, 0, 120)]
+    assert (invoice.paid, invoice.credited, invoice.outstanding, invoice.status) == (150, 50, 0, Status.PAID)
+    account = CustomerAccount.objects.get()
+    assert (account.customer_id, account.currency, account.balance) == (invoice.customer_id, "ZAR", 150)
+    assert second.account_entry is not None
+    assert (second.account_entry.kind, second.account_entry.reference) == ("CreditNote", second.number)
+    assert (second.entry, invoice.change_id) == (None, second.change_id)
+    refund_credit(actor=SYSTEM, customer_id=invoice.customer_id, amount=Decimal(150), reason="Paid back")
+
+
+def test_what_was_written_off_was_not_paid_and_is_nobodys_credit() -> None:
+    invoice = make_issued(make_company(), make_item("100", "2", "0"))
+    apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount=Decimal(60))
+    write_off(actor=SYSTEM, invoice_id=invoice.pk, reason="Insolvent")
+
+    with pytest.raises(DomainError) as refusal:
+        make_credit_note(invoice)
+    note = make_credit_note(invoice, "0.6")
+    reinstate(actor=SYSTEM, invoice_id=invoice.pk, reason="To be credited")
+    last = make_credit_note(invoice)
+
+    assert refusal.value.code == "credit_exceeds_outstanding"
+    assert [(one.applied, one.credited) for one in (note, last)] == [(0, 60), (140, 0)]
 
 
 @pytest.mark.parametrize(
