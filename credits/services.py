@@ -235,15 +235,17 @@ def _write_note(
     entry = book_credit_note(
         invoice=invoice, amount=worked.applied, number=number, reason=reason, paid_at=moment, change=change
     )
-    left = account and post_to_account(
-        account=account,
-        kind=AccountKind.CREDIT_NOTE,
-        amount=worked.credited,
-        paid_at=moment,
-        reference=number,
-        reason=reason,
-        change=change,
-    )
+    left = None
+    if account is not None:
+        left = post_to_account(
+            account=account,
+            kind=AccountKind.CREDIT_NOTE,
+            amount=worked.credited,
+            paid_at=moment,
+            reference=number,
+            reason=reason,
+            change=change,
+        )
     note = CreditNote(
         company_id=invoice.company_id,
         invoice=invoice,
