@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/", include("parties.urls")),
     path("api/", include("invoices.urls")),
     path("api/", include("payments.urls")),
+    path("api/", include("credits.urls")),
     path("api/", include("portal.urls")),
     path("api/", include("notifications.urls")),
     path("api/", include("reports.urls")),

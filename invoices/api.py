@@ -62,9 +62,9 @@ class EntryKindField(serializers.CharField):
     """What an entry is: the payments room says which kinds there are."""
 
 
-@extend_schema_field({"$ref": "#/components/schemas/PaymentMethod"})
+@extend_schema_field({"oneOf": [{"$ref": "#/components/schemas/PaymentMethod"}, {"type": "string", "enum": [""]}]})
 class EntryMethodField(serializers.CharField):
-    """How money moved: the payments room says which ways there are."""
+    """How money moved, empty where none did: the payments room says which ways there are."""
 
 
 class ItemSerializer(CamelCaseSerializer):
@@ -274,6 +274,7 @@ class InvoiceSerializer(InvoiceRowSerializer):
     subtotal = MoneyField()
     vat_total = MoneyField()
     vat_breakdown = VatBreakdownSerializer(many=True)
+    credited = MoneyField(help_text="What less is owed without a payment: by credit notes.")
     seller = SellerSerializer(source="seller_details")
     customer = BuyerSerializer(source="buyer_details")
     items = LineSerializer(many=True, source="lines")

@@ -13,7 +13,7 @@ from django.db.models.functions import Length, Substr
 from audit.books import Fault, name_documents, register
 from core.errors import DomainError
 from invoices.lifecycle import Status, settled_status
-from invoices.models import Invoice, InvoiceLine, NumberSeries, StoredDocument
+from invoices.models import Invoice, InvoiceLine, NumberSeries, SeriesKind, StoredDocument
 from invoices.recurring.models import RecurringInvoice, RecurringInvoiceLine
 from invoices.selectors import invoice_rows
 from invoices.totals import Discount, LineTotals, PricedLine, Terms, document_totals
@@ -87,7 +87,8 @@ def statuses_follow_from_money() -> Iterator[Fault]:
 
 def numbers_have_no_gap() -> Iterator[Fault]:
     """The numbers of each company and year run from the series' first without a gap, and the next follows the last."""
-    series = {(row.company_id, f"INV-{row.year}"): row for row in NumberSeries.objects.iterator()}
+    invoiced = NumberSeries.objects.filter(kind=SeriesKind.INVOICE)
+    series = {(row.company_id, str(row)): row for row in invoiced.iterator()}
     for key, group in groupby(_numbered_invoices(), key=lambda row: (row.company_id, row.prefix)):
         own = series.pop(key, None)
         expected = own.first_value if own else 1

@@ -78,7 +78,7 @@ class Invoice(Recorded):
         OnlyRises("entry_count", message="entries are never taken back"),
     )
     api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber", "buyer": "customer"}
-    internal_fields: ClassVar[frozenset[str]] = frozenset({"credited", "entry_count", "is_imported"})
+    internal_fields: ClassVar[frozenset[str]] = frozenset({"entry_count", "is_imported"})
 
     # Both have indexes below that begin with them.
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices", db_index=False)
@@ -410,13 +410,22 @@ class StoredDocument(Recorded):
         return self.file_name
 
 
-class NumberSeries(models.Model):
-    """The next number of a company's invoices of a year, and the first. Its row is the last lock that an issue takes.
+class SeriesKind(models.TextChoices):
+    """What a series numbers, as its numbers begin."""
 
-    A counter, not a recorded row: each number it gave stands on an invoice, and the invoices prove it.
+    INVOICE = "INV", "Invoices"
+    CREDIT_NOTE = "CN", "Credit notes"
+
+
+class NumberSeries(models.Model):
+    """The next number of a company's documents of a kind and a year, and the first.
+
+    Its row is the last lock that an issue takes. A counter, not a recorded row: each number it gave stands on a
+    document, and the documents prove it.
     """
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=3, choices=SeriesKind, default=SeriesKind.INVOICE, db_default=SeriesKind.INVOICE)
     year = models.PositiveSmallIntegerField()
     first_value = models.PositiveIntegerField(default=1)
     next_value = models.PositiveIntegerField(default=1)
@@ -424,9 +433,9 @@ class NumberSeries(models.Model):
     class Meta:
         verbose_name_plural = "number series"
         constraints = [
-            models.UniqueConstraint(fields=("company", "year"), name="series_unique"),
+            models.UniqueConstraint(fields=("company", "kind", "year"), name="series_unique"),
             models.CheckConstraint(condition=Q(next_value__gte=F("first_value")), name="series_next_after_first"),
         ]
 
     def __str__(self) -> str:
-        return f"INV-{self.year}"
+        return f"{self.kind}-{self.year}"

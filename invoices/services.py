@@ -24,7 +24,7 @@ from core.money import AMOUNT_LIMIT, ZERO, AmountTooLarge, exact, minor_units
 from core.prepared import Prepared, Slot
 from core.text import clean_external_id, clean_metadata, clean_text, search_text
 from invoices.lifecycle import Command, Status, require_status, settled_status
-from invoices.models import Invoice, InvoiceLine, NumberSeries, StoredDocument
+from invoices.models import Invoice, InvoiceLine, NumberSeries, SeriesKind, StoredDocument
 from invoices.totals import (
     Discount,
     LineTotals,
@@ -507,8 +507,9 @@ def set_next_number(*, actor: Actor, company: Company, year: int, next_value: in
     if not EARLIEST_DATE.year <= year <= LATEST_DATE.year:
         raise DateInvalid("A year has four digits, from 1900 to 2999.", field="year")
     with transaction.atomic():
-        NumberSeries.objects.get_or_create(company=company, year=year)
-        series = NumberSeries.objects.select_for_update().get(company=company, year=year)
+        key: dict[str, Any] = {"company": company, "kind": SeriesKind.INVOICE, "year": year}
+        NumberSeries.objects.get_or_create(**key)
+        series = NumberSeries.objects.select_for_update().get(**key)
         if series.next_value != series.first_value:
             raise SeriesInUse(field="year")
         if series.next_value == next_value:
@@ -579,14 +580,14 @@ def _next_number(company_id: int, year: int) -> str:
     return next_numbers(company_id, year, 1)[0]
 
 
-def next_numbers(company_id: int, year: int, count: int) -> list[str]:
+def next_numbers(company_id: int, year: int, count: int, kind: SeriesKind = SeriesKind.INVOICE) -> list[str]:
     """The next numbers of the series; its row stays locked until the command commits: a rollback leaves no gap."""
-    series = NumberSeries.objects.filter(company_id=company_id, year=year)
+    series = NumberSeries.objects.filter(company_id=company_id, kind=kind, year=year)
     if not series.update(next_value=F("next_value") + count):
-        NumberSeries.objects.get_or_create(company_id=company_id, year=year)
+        NumberSeries.objects.get_or_create(company_id=company_id, kind=kind, year=year)
         series.update(next_value=F("next_value") + count)
     end = series.values_list("next_value", flat=True).get()
-    return [f"INV-{year}-{value:06d}" for value in range(end - count, end)]
+    return [f"{kind.value}-{year}-{value:06d}" for value in range(end - count, end)]
 
 
 def _customer_named(actor: Actor, company: Company, name: str) -> Customer:

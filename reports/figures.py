@@ -139,8 +139,8 @@ class Bucket(Owed):
 class Month(MonthlyRevenue):
     """A month of the company's calendar ("2026-03").
 
-    `invoiced` is the total of the documents dated in it, issued and not cancelled; `received` and
-    `refunds_and_reversals` (zero or negative) the money that moved in it.
+    `invoiced` is the total of the documents dated in it, issued and not cancelled, less the credit notes dated in it;
+    `received` and `refunds_and_reversals` (zero or negative) the money that moved in it.
     """
 
     invoiced: Decimal

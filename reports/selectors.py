@@ -45,7 +45,10 @@ def revenue(days: Iterable[Days], *, currency: str | None = None) -> list[Revenu
 
 
 def vat(days: Iterable[Days], *, currency: str | None = None) -> list[Vat]:
-    """The VAT of documents dated in these days, issued and not cancelled, by company, currency, category and rate."""
+    """The VAT of documents dated in these days, by company, currency, category and rate.
+
+    Of those that are issued and not cancelled, less that of the credit notes dated in these days.
+    """
     found: list[tuple[Any, ...]] = sorted(row for span in days for row in sums.vat_by_rate(span, currency))
     return [
         Vat(company_id, code, [VatBreakdown(code, *rate) for _, _, *rate in group])

@@ -20,7 +20,7 @@ from reports.periods import Days
 
 MOST_MOVEMENTS = 5_000
 INVOICE, CANCELLATION = "invoice", "cancellation"
-KINDS = (INVOICE, CANCELLATION, "payment", "refund", "reversal")
+KINDS = (INVOICE, CANCELLATION, "payment", "refund", "reversal", "creditNote")
 """What moves the account: documents and their cancellations, and the kinds of entries."""
 
 
@@ -101,5 +101,11 @@ def _movements(customer: Customer, days: Days, currency: str) -> Iterator[Moveme
     for entry in entries.values_list(*entry_columns, named=True):
         day = timezone.localtime(entry.paid_at, days.zone).date()
         yield Movement(
-            day, entry.kind.lower(), entry.id, entry.invoice__number, entry.reference, -entry.amount, currency
+            day,
+            entry.kind[0].lower() + entry.kind[1:],
+            entry.id,
+            entry.invoice__number,
+            entry.reference,
+            -entry.amount,
+            currency,
         )

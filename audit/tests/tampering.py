@@ -11,6 +11,7 @@ from audit.actors import SYSTEM
 from audit.models import Change, Recorded, history_model
 from audit.services import recording
 from audit.triggers import drop_triggers, install_triggers
+from credits.tests.factories import make_printed_credit_note
 from imports.columns import Kind
 from imports.services import bring_file
 from invoices.models import Invoice
@@ -109,6 +110,7 @@ def write_everywhere(invoice: Invoice) -> None:
     make_bank_account(invoice.company)
     make_recurring(invoice.company)
     write_to(invoice)
+    make_printed_credit_note(invoice, "0.1")
     create_link(actor=SYSTEM, invoice_id=invoice.pk)
     bring_file(
         actor=SYSTEM,

@@ -115,6 +115,10 @@ STORY = [
     Step("auditor", "reportNumbers", "GET reports/numbers?year=2026"),
     Step("auditor", "listAuditEntries", "GET audit?entityType=Payment&pageSize=2"),
     Step("finance", "listEvents", "GET events?after=2&pageSize=2"),
+    Step("finance", "issueCreditNote", "POST invoices/{invoiceId}/credit-notes", remember={"noteId": "id"}),
+    Step("viewer", "getCreditNote", "GET credit-notes/{noteId}"),
+    Step("viewer", "listCreditNotesOfInvoice", "GET invoices/{invoiceId}/credit-notes"),
+    Step("viewer", "listCreditNotes", "GET credit-notes"),
     Step("finance", "bulkInvoices", "POST invoices/bulk", "create"),
     Step("finance", "bulkInvoices", "POST invoices/bulk", "issue"),
     Step("finance", "createRecurringInvoice", "POST recurring-invoices", remember={"recurringId": "id"}),
@@ -154,6 +158,8 @@ class Play:
         self.known |= {name: response.json()[source] for name, source in step.remember.items()}
         if (step.operation, step.name) == ("bulkInvoices", "create"):
             self.known["id"] = response.json()["results"][0]["invoice"]["id"]
+        if step.operation == "updateInvoice":
+            self.known["itemId"] = response.json()["items"][0]["id"]
         if step.operation == "requestPasswordReset":
             self.known["token"] = reset_token(User.objects.get(pk=self.known["userId"]))
         assert (response.status_code < 300) == (step.operation != "problems"), response.content

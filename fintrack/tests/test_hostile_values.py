@@ -23,6 +23,7 @@ from core.api.parsers import BODY_LIMIT_BYTES
 from core.testing.documents import Operation, operations
 from core.testing.rollback import taken_back
 from core.testing.samples import Samples
+from credits.tests.factories import make_printed_credit_note
 from invoices.recurring.services import pause_recurring
 from invoices.tests.factories import make_draft, make_issued, make_item, make_recurring
 from notifications.services import deliver_due, request_sending
@@ -49,6 +50,7 @@ class World:
     paused: Any
     user: Any
     message: Any
+    credit_note: Any
 
 
 @pytest.fixture
@@ -59,6 +61,7 @@ def world() -> World:
     deliver_due()
     return World(
         message=message,
+        credit_note=make_printed_credit_note(make_issued(company)),
         client=api_client(make_user("Admin", company)),
         company=company,
         draft=make_draft(company),
@@ -110,6 +113,10 @@ VALID_BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "applyPayment": lambda world: {"amount": "1.00"},
     "refundPayment": lambda world: {"amount": "1.00"},
     "reversePayment": lambda world: {},
+    "issueCreditNote": lambda world: {
+        "reason": "It came back",
+        "items": [{"itemId": world.issued.lines.get().pk, "qty": "0.1"}],
+    },
 }
 """A body that is accepted (or, of a token, well formed), for each operation that takes one."""
 
@@ -140,6 +147,7 @@ def url_of(operation: Operation, world: World) -> str:
         "/api/users/{id}": world.user,
         "/api/payments/{id}": world.payment,
         "/api/messages/{id}": world.message,
+        "/api/credit-notes/{id}": world.credit_note,
     }
     path = operation.path.replace("{payment_id}", str(world.payment.pk)).replace("{paymentId}", str(world.payment.pk))
     for prefix, owner in owners.items():

@@ -11,6 +11,7 @@ import pytest
 from accounts.tests.factories import add_role, api_client, make_user
 from audit.actors import SYSTEM
 from core.api.pagination import KeysetPagination
+from credits.tests.factories import make_credit_note
 from fintrack.tests.test_permissions import api_routes
 from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft, make_issued, make_item, make_recurring
@@ -33,6 +34,7 @@ FILTERS = {
     },
     "recurring-invoices": {"status", "customerId", "companyId"},
     "payments": {"invoiceId", "customerId", "companyId", "method", "reference", "kind", "paidAtFrom", "paidAtTo"},
+    "credit-notes": {"invoiceId", "customerId", "companyId", "currency", "number", "issueDateFrom", "issueDateTo"},
     "customers": {"companyId", "externalId", "archived", "search"},
     "users": {"companyId", "active"},
     "companies": set(),
@@ -69,6 +71,7 @@ def client(company: Company) -> Any:
         days = {"issue_date": date(2026, 3, 1 + number % 2), "due_date": date(2026, 4, 1 + number % 2)}
         invoice = make_issued(company, make_item(str(10 + number % 2)), customer=customer, **days)
         apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount="1")
+        make_credit_note(invoice, "0.5")
         make_draft(company, make_item("10"), customer=customer, **days)
         make_recurring(company, customer=customer, name=name)
         run_statements(actor=SYSTEM, company=company, month=date(2020, 1 + number, 1), customer_ids=[customer.pk])

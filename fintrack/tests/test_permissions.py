@@ -18,6 +18,7 @@ from accounts.services import update_user
 from accounts.tests.factories import add_role, api_client, make_user
 from audit.actors import SYSTEM
 from audit.models import Change
+from credits.tests.factories import make_printed_credit_note
 from invoices.tests.factories import make_draft, make_issued, make_recurring
 from notifications.services import request_sending
 from parties.models import Company
@@ -102,6 +103,11 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("report-numbers", "GET"): EVERYBODY,
     ("payment", "GET"): EVERYBODY,
     ("payment-pdf", "GET"): EVERYBODY,
+    ("invoice-credit-notes", "GET"): EVERYBODY,
+    ("invoice-credit-notes", "POST"): BOOKKEEPERS,
+    ("credit-notes", "GET"): EVERYBODY,
+    ("credit-note", "GET"): EVERYBODY,
+    ("credit-note-pdf", "GET"): EVERYBODY,
     ("customer-statement", "GET"): EVERYBODY,
     ("message-bounced", "POST"): BOOKKEEPERS,
     ("statement-runs", "GET"): EVERYBODY,
@@ -171,6 +177,8 @@ def make_world(company: Any = None) -> World:
             "statement-run-results": run,
             "payment": {"id": payment.pk},
             "payment-pdf": {"id": payment.pk},
+            "credit-note": (note := {"id": make_printed_credit_note(make_issued(company)).pk}),
+            "credit-note-pdf": note,
             "bank-account": {"id": make_bank_account(company).pk},
             "payment-reverse": {"id": issued.pk, "payment_id": payment.pk},
             "user": {"id": make_user("Viewer", company).pk},

@@ -9,10 +9,12 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, api_client, make_user
 from audit.actors import SYSTEM
+from credits.models import CreditNote
+from credits.tests.factories import make_printed_credit_note
 from invoices.models import Invoice
 from invoices.recurring.models import RecurringInvoice
 from invoices.recurring.services import pause_recurring
-from invoices.tests.factories import make_draft, make_issued, make_recurring
+from invoices.tests.factories import make_draft, make_issued, make_item, make_recurring
 from notifications.models import Message, StatementRun
 from notifications.services import deliver_due, request_sending
 from parties.models import BankAccount, Company, Customer
@@ -28,7 +30,11 @@ ITEM = {"description": "Work", "qty": 1, "unitPrice": "100"}
 
 @dataclass(frozen=True)
 class World:
-    """One of everything. `paid` bears `payment`, 50.00 of its 115.00, and a link; sent by `message`, it waits again."""
+    """One of everything.
+
+    `paid` bears `payment`, 50.00 of its 115.00, and a link; sent by `message`, it waits again. Of the two pieces on
+    `credited`, `credit_note` took back one.
+    """
 
     company: Company
     customer: Customer
@@ -37,6 +43,8 @@ class World:
     issued: Invoice
     paid: Invoice
     payment: Payment
+    credited: Invoice
+    credit_note: CreditNote
     bank_account: BankAccount
     recurring: RecurringInvoice
     paused: RecurringInvoice
@@ -49,6 +57,7 @@ class World:
         """The id of each."""
         return {name: getattr(self, name).pk for name in self.__dataclass_fields__} | {
             "line": self.draft.lines.get().pk,
+            "credited_line": self.credited.lines.get().pk,
             "recurring_line": self.recurring.lines.get().pk,
         }
 
@@ -62,6 +71,7 @@ def make_world(company: Company | None = None) -> World:
     request_sending(actor=SYSTEM, invoice_id=paid.pk)
     paused = make_recurring(company, start_date=company.today())
     create_link(actor=SYSTEM, invoice_id=paid.pk)
+    credited = make_issued(company, make_item("10", "2"))
     return World(
         company=company,
         customer=make_customer(company),
@@ -70,6 +80,8 @@ def make_world(company: Company | None = None) -> World:
         issued=make_issued(company, customer=make_customer(company, email="accounts@acme.test")),
         paid=paid,
         payment=payment,
+        credited=credited,
+        credit_note=make_printed_credit_note(credited, "1"),
         bank_account=company.bank_accounts.first() or make_bank_account(company),
         recurring=make_recurring(company, start_date=company.today()),
         paused=pause_recurring(actor=SYSTEM, recurring_id=paused.pk),
@@ -102,6 +114,8 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
     line = world.draft.lines.get()
     recurring, paused = {"id": world.recurring.pk}, {"id": world.paused.pk}
     recurring_line = world.recurring.lines.get()
+    credit = {"reason": "One came back", "items": [{"itemId": world.credited.lines.get().pk, "qty": 1}]}
+    note = {"id": world.credit_note.pk}
     now, named = {"version": 1}, {"companyId": world.company.pk}
     account = {"email": "new@example.test", "password": PASSWORD, "role": "Viewer", "companyIds": [world.company.pk]}
     roles = {"memberships": [{"companyId": world.company.pk, "role": "Finance"}]}
@@ -159,6 +173,13 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("payments", "GET"): Ask({}, named | {"invoiceId": world.paid.pk, "customerId": world.paid.customer_id}, None),
         ("payment", "GET"): Ask({"id": world.payment.pk}, {}, None),
         ("payment-pdf", "GET"): Ask({"id": world.payment.pk}, {}, None),
+        ("invoice-credit-notes", "POST"): Ask({"id": world.credited.pk}, {}, credit),
+        ("invoice-credit-notes", "GET"): Ask({"id": world.credited.pk}, {}, None),
+        ("credit-notes", "GET"): Ask(
+            {}, named | {"invoiceId": world.credited.pk, "customerId": world.credited.customer_id}, None
+        ),
+        ("credit-note", "GET"): Ask(note, {}, None),
+        ("credit-note-pdf", "GET"): Ask(note, {}, None),
         ("message-bounced", "POST"): Ask({"id": world.message.pk}, {}, {"reason": "550 No such user"}),
         ("statement-runs", "GET"): Ask({}, named, None),
         ("statement-runs", "POST"): Ask({}, {}, named | {"month": "2020-02", "customerIds": [world.customer.pk]}),
