@@ -27,6 +27,7 @@ TAGS = {
     "invoices": "Documents from draft to paid: what is billed, its VAT, and its history.",
     "recurring-invoices": "What is billed again and again: every month, each quarter, until it ends.",
     "payments": "The ledger: payments, refunds and reversals. Entries are added, never changed.",
+    "currencies": "What a currency is worth in another, day by day, for each company.",
     "customers": "Whom you bill.",
     "reports": "What the books add up to, for each company and currency.",
     "audit": "Who changed what, when, from what to what. For Admins and Auditors.",
@@ -90,6 +91,9 @@ REFUSALS: dict[str, tuple[str, ...]] = {
     "sendInvoice": ("wrong_status", "no_email_address", "message_waiting", "stale_version"),
     "recordBounce": ("not_returnable", "reason_missing"),
     "createStatementRun": ("month_not_over", "company_required"),
+    "createExchangeRate": ("rate_invalid", *VALUES, "company_required"),
+    "importExchangeRates": ("rate_file_invalid", "text_invalid", "company_required"),
+    "listExchangeRates": LIST,
     "applyPayment": (*MONEY, "payment_exceeds_outstanding", "stale_version"),
     "refundPayment": (*MONEY, "refund_exceeds_paid", "paid_before_payment", "stale_version"),
     "reversePayment": (

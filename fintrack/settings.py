@@ -121,6 +121,7 @@ INSTALLED_APPS = [
     "core",
     "audit",
     "parties",
+    "currencies",
     "invoices",
     "reports",
     "payments",
