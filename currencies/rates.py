@@ -44,6 +44,17 @@ class FoundRate:
     source: str
 
 
+@dataclass(frozen=True)
+class ConvertedAmount:
+    """An amount that stands in another currency too: at which rate, of which day, and by whom."""
+
+    currency: str
+    amount: Decimal
+    exchange_rate: Decimal
+    date: date
+    source: str
+
+
 def earliest_day(day: date) -> date:
     """The oldest day whose quotations count for `day`."""
     return day - timedelta(days=min(MAXIMUM_AGE_DAYS, (day - date.min).days))

@@ -24,6 +24,20 @@ def filtered_rates(rates: QuerySet[ExchangeRate], **filters: Any) -> QuerySet[Ex
     return rates.filter(**{names[name]: value for name, value in filters.items()})
 
 
+class RateFinder:
+    """Finds the rates that one command needs, each of them once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, str, str, date], FoundRate | None] = {}
+
+    def find(self, company_id: int, base: str, quote: str, day: date) -> FoundRate | None:
+        """What `find_rate` finds."""
+        key = (company_id, base, quote, day)
+        if key not in self._found:
+            self._found[key] = find_rate(company_id=company_id, base=base, quote=quote, day=day)
+        return self._found[key]
+
+
 def find_rate(*, company_id: int, base: str, quote: str, day: date) -> FoundRate | None:
     """How many units of `quote` one `base` was worth for the company on `day`, by `currencies.rates`. One statement."""
     currencies = {base, quote, PIVOT}

@@ -12,6 +12,7 @@ from django.db.models.functions import Length, Substr
 
 from audit.books import Fault, name_documents, register
 from core.errors import DomainError
+from currencies.rates import convert
 from invoices.lifecycle import Status, settled_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries, StoredDocument
 from invoices.recurring.models import RecurringInvoice, RecurringInvoiceLine
@@ -57,6 +58,7 @@ def register_checks() -> None:
     """Let verify_books look at the invoices, and name them and their lines by number."""
     register(totals_follow_from_lines)
     register(statuses_follow_from_money)
+    register(company_vat_follows_from_rates)
     register(numbers_have_no_gap)
     register(names_are_those_of_customers)
     register(stored_documents_are_unchanged)
@@ -83,6 +85,17 @@ def statuses_follow_from_money() -> Iterator[Fault]:
         expected = settled_status(invoice.total, invoice.paid + invoice.credited)
         if invoice.status != expected:
             yield _fault(invoice, f"status is {invoice.status}, the money makes it {expected.value}")
+
+
+def company_vat_follows_from_rates() -> Iterator[Fault]:
+    """The VAT of an invoice in its company's currency is its VAT at the rate frozen with it."""
+    columns = ("id", "number", "currency", "vat_total", "exchange_rate", "company_currency", "company_vat_total")
+    foreign = Invoice.objects.filter(exchange_rate__isnull=False).order_by("id")
+    for invoice in foreign.values_list(*columns, named=True).iterator(chunk_size=ROWS_AT_A_TIME):
+        expected = convert(invoice.vat_total, invoice.exchange_rate, invoice.company_currency)
+        if invoice.company_vat_total != expected or invoice.company_currency == invoice.currency:
+            stored = f"{invoice.company_currency} {invoice.company_vat_total}"
+            yield _fault(invoice, f"VAT in the company's currency: {expected} at its rate; stored is {stored}")
 
 
 def numbers_have_no_gap() -> Iterator[Fault]:
