@@ -16,10 +16,9 @@ import invoices.recurring.admin  # noqa: F401  # both register their pages
 from accounts.admin import FoundedCompanyAdmin
 from audit.admin import CommandPage
 from audit.selectors import History
-from core.admin import ReasonForm, VerbForm, companies_where, require_page, require_permission
+from core.admin import ExactField, ReasonForm, VerbForm, companies_where, require_page, require_permission
 from core.api.downloads import pdf_reply
 from core.errors import DomainError
-from core.widgets import dress_fields
 from currencies.rates import RATE_DECIMALS
 from invoices.admin_bulk import BulkPage, Row
 from invoices.admin_forms import InvoiceForm, LineInline, draft_values, lines_of
@@ -82,11 +81,8 @@ class InvoicePage(CommandPage):
 class IssueForm(VerbForm):
     """The exchange rate of an invoice in another currency than its company's."""
 
-    exchange_rate = forms.DecimalField(
-        required=False,
-        max_digits=15,
-        decimal_places=RATE_DECIMALS,
-        help_text="Empty: the recorded rate of the issue date.",
+    exchange_rate = ExactField(
+        decimals=RATE_DECIMALS, required=False, help_text="Empty: the recorded rate of the issue date."
     )
 
     def __init__(self, *args: Any, invoice: Invoice, **options: Any) -> None:
@@ -96,7 +92,6 @@ class IssueForm(VerbForm):
             del self.fields["exchange_rate"]
         else:
             self.fields["exchange_rate"].label = f"What 1 {invoice.currency} is in {own}"
-            dress_fields(self)
 
 
 class IssuePage(InvoicePage):

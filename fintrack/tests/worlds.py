@@ -1,5 +1,6 @@
 """One of everything in a company, and a good request for each endpoint that reads or changes it."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,6 +10,8 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, api_client, make_user
 from audit.actors import SYSTEM
+from currencies.models import ExchangeRate
+from currencies.tests.factories import ecb_file, make_rate
 from invoices.models import Invoice
 from invoices.recurring.models import RecurringInvoice
 from invoices.recurring.services import pause_recurring
@@ -23,6 +26,8 @@ from portal.services import create_link
 from reports.statement_runs.services import run_statements
 
 REPORTS = ("dashboard", "revenue", "outstanding", "vat", "aging", "numbers")
+RATE = {"baseCurrency": "USD", "quoteCurrency": "ZAR", "date": "2026-01-26", "rate": "18.5"}
+RATE_FILE = b64encode(ecb_file({"2026-01-26": {"ZAR": "19.05"}})).decode()
 ITEM = {"description": "Work", "qty": 1, "unitPrice": "100"}
 
 
@@ -38,6 +43,7 @@ class World:
     paid: Invoice
     payment: Payment
     bank_account: BankAccount
+    exchange_rate: ExchangeRate
     recurring: RecurringInvoice
     paused: RecurringInvoice
     user: User
@@ -71,6 +77,7 @@ def make_world(company: Company | None = None) -> World:
         paid=paid,
         payment=payment,
         bank_account=company.bank_accounts.first() or make_bank_account(company),
+        exchange_rate=make_rate(company),
         recurring=make_recurring(company, start_date=company.today()),
         paused=pause_recurring(actor=SYSTEM, recurring_id=paused.pk),
         user=make_user("Viewer", company),
@@ -122,6 +129,10 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("bank-account", "GET"): Ask({"id": world.bank_account.pk}, {}, None),
         ("bank-account", "PATCH"): Ask({"id": world.bank_account.pk}, {}, now | {"branchCode": "250655"}),
         ("bank-account", "DELETE"): Ask({"id": world.bank_account.pk}, now, None),
+        ("exchange-rates", "GET"): Ask({}, named, None),
+        ("exchange-rates", "POST"): Ask({}, {}, named | RATE),
+        ("exchange-rates-import", "POST"): Ask({}, {}, named | {"file": RATE_FILE, "fileName": "daily.xml"}),
+        ("exchange-rate", "GET"): Ask({"id": world.exchange_rate.pk}, {}, None),
         ("customers", "GET"): Ask({}, named, None),
         ("customers", "POST"): Ask({}, {}, named | {"name": "Acme"}),
         ("customer", "GET"): Ask({"id": world.customer.pk}, {}, None),
