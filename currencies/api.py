@@ -113,7 +113,7 @@ class ExchangeRateViewSet(ScopedViewSet):
 
     @extend_schema(operation_id="getExchangeRate", tags=["currencies"])
     def retrieve(self, request: Request, id: int) -> Response:
-        """One rate."""
+        """One rate, as it was recorded: it never changes."""
         return self.document(ExchangeRateSerializer.represent(self.scoped_object()))
 
     @extend_schema(
