@@ -36,7 +36,7 @@ class ExchangeRateSerializer(CamelCaseSerializer):
     quote_currency = serializers.CharField()
     date = serializers.DateField(source="day")
     rate = ExactDecimalField(decimals=RATE_DECIMALS)
-    source = serializers.ChoiceField(RateSource.choices)
+    source = serializers.ChoiceField(RateSource.choices)  # type: ignore[assignment]  # a field of this name
     created_at = serializers.DateTimeField(source="change.at")
     version = serializers.IntegerField()
 
@@ -64,7 +64,7 @@ class ExchangeRateFilterSerializer(CamelCaseSerializer):
 
     company_id = serializers.IntegerField(required=False)
     currency = TextField(max_length=3, required=False, help_text="On either side of the rate.")
-    source = serializers.ChoiceField(RateSource.choices, required=False)
+    source = serializers.ChoiceField(RateSource.choices, required=False)  # type: ignore[assignment]  # a field of this name
     date_from = serializers.DateField(required=False)
     date_to = serializers.DateField(required=False)
 

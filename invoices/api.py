@@ -273,7 +273,7 @@ class CompanyVatSerializer(CamelCaseSerializer):
     amount = MoneyField()
     exchange_rate = ExactDecimalField(decimals=RATE_DECIMALS, help_text="Of one unit of the invoice's currency.")
     date = serializers.DateField(help_text="The day of the rate.")
-    source = serializers.ChoiceField(RateSource.choices)
+    source = serializers.ChoiceField(RateSource.choices)  # type: ignore[assignment]  # a field of this name
 
 
 class InvoiceSerializer(InvoiceRowSerializer):

@@ -329,7 +329,7 @@ class Invoice(Recorded):
     @property
     def company_vat(self) -> ConvertedAmount | None:
         """The VAT in the company's currency as it was frozen at issue (EN 16931, BT-111); None where there is none."""
-        if self.company_vat_total is None:
+        if self.company_vat_total is None or self.exchange_rate is None or self.exchange_rate_date is None:
             return None
         return ConvertedAmount(
             currency=str(self.company_currency),

@@ -239,7 +239,6 @@ def counts(size):
 
 def test_a_report_takes_as_many_statements_whatever_the_data():
     """One for the companies (of VAT also for their currencies); then for each zone (of what is owed, also whether
-    anything has moved since the day), and
-    where debtors are looked for, for each company and currency."""
+    anything has moved since the day), and where debtors are looked for, for each company and currency."""
     expected = {"revenue": 5, "vat": 4, "outstanding": 7, "aging": 5, "outstanding then": 4, "dashboard": 13}
     assert counts(1) == counts(5) == expected
