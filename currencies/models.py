@@ -33,7 +33,7 @@ class ExchangeRate(Recorded):
     Never changed: a correction is a newer entry for the same day.
     """
 
-    guards: ClassVar[tuple[Guard, ...]] = (AppendOnly(message="a rate is corrected by a newer one"),)
+    guards: ClassVar[tuple[Guard, ...]] = (AppendOnly(message="a rate is never changed or deleted"),)
     api_names: ClassVar[dict[str, str]] = {"day": "date"}
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -20,7 +20,7 @@ def filtered_rates(rates: QuerySet[ExchangeRate], **filters: Any) -> QuerySet[Ex
     if "currency" in filters:
         currency = filters.pop("currency")
         rates = rates.filter(Q(base_currency=currency) | Q(quote_currency=currency))
-    names = {"company_id": "company_id", "date_from": "day__gte", "date_to": "day__lte", "source": "source"}
+    names = {"company_id": "company__id", "date_from": "day__gte", "date_to": "day__lte", "source": "source"}
     return rates.filter(**{names[name]: value for name, value in filters.items()})
 
 

@@ -345,6 +345,7 @@ SPECTACULAR_SETTINGS = {
         "BulkCreateAction": "invoices.bulk_api.CREATE",
         "BulkIssueAction": "invoices.bulk_api.ISSUE_DRAFTS",
         "QuickStatus": "invoices.api.QUICK_STATUSES",
+        "RateSource": "currencies.models.RateSource",
         "RecordedAction": "audit.api.ACTION_CHOICES",
         "VatRounding": "parties.models.VatRounding",
         "InvoiceStatus": "invoices.lifecycle.Status",

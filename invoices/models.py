@@ -86,7 +86,13 @@ class Invoice(Recorded):
     )
     api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber", "buyer": "customer"}
     amount_currencies: ClassVar[dict[str, str]] = {"company_vat_total": "company_currency"}
-    internal_fields: ClassVar[frozenset[str]] = frozenset({"credited", "entry_count", "is_imported"})
+    internal_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("credited", "entry_count", "is_imported"),
+            # The API shows them together, as one object.
+            *("exchange_rate", "exchange_rate_date", "exchange_rate_source", "company_currency", "company_vat_total"),
+        }
+    )
 
     # Both have indexes below that begin with them.
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices", db_index=False)

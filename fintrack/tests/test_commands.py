@@ -59,7 +59,7 @@ def requests_of(world: World, name: str, method: str) -> list[Ask]:
 
 
 def test_there_is_a_good_request_for_every_command():
-    assert len(commands()) == 31
+    assert len(commands()) == 33
     assert set(commands()) <= set(good_requests(make_world()))
 
 
