@@ -152,7 +152,10 @@ LINE_COLUMNS = (
     Column("prices_include_vat", "Prices include VAT", truth, aliases=("gross", "inclusive", "pricesincludevat")),
 )
 RATE_COLUMN = Column(
-    "exchange_rate", "Exchange rate (of 1 unit, in the company's currency)", exchange_rate, aliases=("rate", "fxrate")
+    "exchange_rate",
+    "Exchange rate (of 1 unit, in the company's currency)",
+    exchange_rate,
+    aliases=("fxrate", "currencyrate"),
 )
 PAID_COLUMNS = (
     Column("paid", "Paid so far", whole_or_decimal, aliases=("amountpaid", "paidamount")),

@@ -162,6 +162,7 @@ def visits(world: World, reader: User) -> dict[str, list[str]]:
         "accounts_user_lift-lock-out": [locked_out(make_user("Viewer", company))],
         "accounts_user_reset-second-factor": [with_second_factor(make_user("Viewer", company))],
         "auth_user_password_change": [world.user],
+        "currencies_exchangerate_import": [],
         "payments_payment_take": [],
     }
     addresses = {
