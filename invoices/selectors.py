@@ -1,7 +1,8 @@
 """The invoices that exist for a user, shaped for lists and for one document."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -254,29 +255,50 @@ def offer_action(name: str, obstacle_of: Callable[[Invoice, Any], str | None], *
 def with_actions(invoice: Invoice, user: Any) -> Invoice:
     """The invoice with `actions` on itself and on each of its entries. It was read with its lines and payments."""
     invoice.actions = actions_of(invoice, user)  # type: ignore[attr-defined]  # it is set on the instance
+    return with_actions_of_entries(invoice, user)
+
+
+def with_actions_of_entries(invoice: Invoice, user: Any) -> Invoice:
+    """The invoice with `actions` on each of its entries, worked out in one go: there may be thousands."""
+    actions = _actions_of_entries(invoice, user)
     for entry in invoice.payments.all():
-        entry.actions = actions_of_entry(entry, user)  # type: ignore[attr-defined]  # it is set on the instance
+        entry.actions = actions[entry.pk]  # type: ignore[attr-defined]  # it is set on the instance
     return invoice
 
 
 def actions_of_entry(entry: Any, user: Any) -> Actions:
-    """What can be done to an entry of a ledger: a payment with something left is reversed, once."""
-    if not user.may(PERMISSIONS[Command.REVERSE], entry.company_id):
-        code: str | None = "permission_denied"
+    """What can be done to an entry of a ledger: a payment with something left is reversed, once.
+
+    As `with_actions_of_entries` found, where the entry comes from there.
+    """
+    return getattr(entry, "actions", None) or _actions_of_entries(entry.invoice, user)[entry.pk]
+
+
+def _actions_of_entries(invoice: Invoice, user: Any) -> dict[int, Actions]:
+    """What can be done to each entry of the invoice, by its id."""
+    entries: list[Any] = list(invoice.payments.all())
+    if not user.may(PERMISSIONS[Command.REVERSE], invoice.company_id):
+        codes: dict[int, str | None] = dict.fromkeys((entry.pk for entry in entries), "permission_denied")
     else:
-        code = _obstacle_to_reversal(entry)
-    return Actions([], {"reverse": code}) if code else Actions(["reverse"], {})
+        codes = _obstacles_to_reversal(entries, obstacle(Command.REVERSE, facts_of(invoice)))
+    return {pk: Actions([], {"reverse": code}) if code else Actions(["reverse"], {}) for pk, code in codes.items()}
 
 
-def _obstacle_to_reversal(entry: Any) -> str | None:
-    undoing = [other for other in entry.invoice.payments.all() if other.reverses_id == entry.pk]
-    if entry.reverses_id is not None:
-        return "not_reversible"
-    if any(other.kind == "Reversal" for other in undoing):
-        return "already_reversed"
-    if entry.amount + sum((other.amount for other in undoing), ZERO) <= 0:
-        return "not_reversible"
-    return obstacle(Command.REVERSE, facts_of(entry.invoice))
+def _obstacles_to_reversal(entries: Sequence[Any], general: str | None) -> dict[int, str | None]:
+    """Why each entry cannot be reversed, by its id; `general` is why none of the invoice can, None where some can."""
+    left: dict[int, Decimal] = defaultdict(lambda: ZERO)
+    for entry in entries:
+        left[entry.reverses_id or entry.pk] += entry.amount
+    reversed_ids = {entry.reverses_id for entry in entries if entry.kind == "Reversal"}
+
+    def obstacle_to(entry: Any) -> str | None:
+        if entry.kind != "Payment":
+            return "not_reversible"
+        if entry.pk in reversed_ids:
+            return "already_reversed"
+        return general if left[entry.pk] > 0 else "not_reversible"
+
+    return {entry.pk: obstacle_to(entry) for entry in entries}
 
 
 def facts_of(invoice: Invoice) -> Facts:

@@ -34,6 +34,7 @@ from invoices.selectors import (
     invoice_documents_of,
     invoice_timeline,
     invoices_of,
+    with_actions_of_entries,
 )
 from payments.bank_lines import read_line
 from payments.intake import PROPOSABLE, BankLineForm, shown_proposals
@@ -346,7 +347,8 @@ class PaidInvoiceAdmin(InvoiceAdmin):
     def ledger(self, request: HttpRequest, invoice: Invoice) -> list[LedgerRow]:
         """The entries, each with the button that reverses it where that is possible now."""
         payments = self.admin_site.get_model_admin(Payment)
-        return [replace(row, buttons=payments.buttons(request, row.entry)) for row in ledger_of(invoice)]
+        rows = ledger_of(with_actions_of_entries(invoice, request.user))
+        return [replace(row, buttons=payments.buttons(request, row.entry)) for row in rows]
 
 
 @admin.register(Payment)

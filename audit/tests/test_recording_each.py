@@ -239,9 +239,16 @@ def test_nobody_s_command_opens_no_entries() -> None:
 def test_one_of_many_rows_that_moved_on_is_a_stale_version_and_nothing_is_written(customers: list[Customer]) -> None:
     update_customer(actor=SYSTEM, customer_id=customers[1].pk, name="Rival")
     before = table()
-    with pytest.raises(StaleVersion), transaction.atomic(), recorded() as changes:
+    with pytest.raises(StaleVersion) as stale, transaction.atomic(), recorded() as changes:
         rename(customers, changes)
     assert table() == before
+    assert (stale.value.current_version, stale.value.changes) == (2, {"name": ("Bert", "Rival")})
+
+
+def test_a_single_row_that_moved_on_is_a_stale_version_too(customers: list[Customer]) -> None:
+    update_customer(actor=SYSTEM, customer_id=customers[0].pk, name="Rival")
+    with pytest.raises(StaleVersion), transaction.atomic(), recorded(count=1) as changes:
+        rename(customers[:1], changes)
 
 
 def test_one_of_many_rows_that_is_gone_is_not_found_and_nothing_is_written(customers: list[Customer]) -> None:

@@ -1,6 +1,6 @@
 """The rows of a list of the desk, drawn as unfold draws them, but with what is alike in all rows worked out once.
 
-unfold draws the headers anew for each row, which was half of a list's time (docs/performance.md, "The desk").
+unfold draws the headers anew for each row, a fifth of a list's work (docs/performance.md, "The desk").
 """
 
 from collections.abc import Iterator

@@ -158,7 +158,12 @@ def test_development_needs_nothing():
     ("url", "option", "by_default", "given"),
     [
         ("sqlite:///books.sqlite3", "timeout", 5, 2),
-        ("postgres://u:p@h:5432/n", "options", "-c lock_timeout=5000 -c jit=off", "-c lock_timeout=2000 -c jit=off"),
+        (
+            "postgres://u:p@h:5432/n",
+            "options",
+            "-c lock_timeout=5000 -c jit=off -c plan_cache_mode=force_custom_plan",
+            "-c lock_timeout=2000 -c jit=off -c plan_cache_mode=force_custom_plan",
+        ),
     ],
 )
 def test_a_lock_is_waited_for_equally_long_on_both_databases(url, option, by_default, given):
