@@ -81,7 +81,8 @@ def convert(amount: Decimal, rate: Decimal, currency: str) -> Decimal:
 
 def _crossed(quotations: list[Quotation], base: str, quote: str) -> FoundRate | None:
     """Through the euro; as old as the older of the two."""
-    from_base, to_quote = _rate_of_pair(quotations, base, PIVOT, exact=True), _rate_of_pair(quotations, PIVOT, quote)
+    from_base = _rate_of_pair(quotations, base, PIVOT, exact=True)
+    to_quote = _rate_of_pair(quotations, PIVOT, quote, exact=True)
     if from_base is None or to_quote is None:
         return None
     source = ECB if (from_base.source, to_quote.source) == (ECB, ECB) else MANUAL

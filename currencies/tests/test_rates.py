@@ -36,6 +36,13 @@ def test_crossed_through_the_euro_with_one_rounding() -> None:
     assert rate == FoundRate(Decimal("16.6666666667"), MONDAY, ECB)
 
 
+def test_crossed_the_other_way_round_is_rounded_once_too() -> None:
+    rate = found("USD", "ZAR", quotation("USD", "EUR", "0.9"), quotation("ZAR", "EUR", "0.07"))
+    assert rate == FoundRate(Decimal("12.8571428571"), MONDAY, ECB)
+    rate = found("USD", "KWD", quotation("EUR", "USD", "3"), quotation("KWD", "EUR", "7"))
+    assert rate == FoundRate(Decimal("0.0476190476"), MONDAY, ECB)
+
+
 def test_crossed_is_as_old_as_the_older_and_by_hand_where_one_was() -> None:
     rate = found(
         "USD",
