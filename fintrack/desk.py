@@ -38,6 +38,7 @@ SIDEBAR = (
         (
             ("parties.Company", "apartment"),
             ("parties.BankAccount", "account_balance"),
+            ("currencies.ExchangeRate", "currency_exchange"),
             ("accounts.User", "person"),
             ("accounts.Membership", "badge"),
         ),

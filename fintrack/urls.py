@@ -24,6 +24,7 @@ urlpatterns = [
     path("api/", include("audit.urls")),
     path("api/", include("accounts.urls")),
     path("api/", include("parties.urls")),
+    path("api/", include("currencies.urls")),
     path("api/", include("invoices.urls")),
     path("api/", include("payments.urls")),
     path("api/", include("credits.urls")),

@@ -163,6 +163,7 @@ class InvoiceSheet:
             amount("subtotal", invoice.subtotal, currency),
             amount("vat", invoice.vat_total, currency),
             amount("total", invoice.total, currency, is_strong=True),
+            *self._company_vat_rows(),
         ]
         if self.paid_on and not invoice.cancelled_at:
             rows.append(amount("paid", invoice.paid, currency))
@@ -170,6 +171,21 @@ class InvoiceSheet:
                 rows.append(amount("credited", invoice.credited, currency))
             rows.append(amount("outstanding", invoice.still_owed, currency, is_strong=True))
         return rows
+
+    def _company_vat_rows(self) -> list[dict[str, Any]]:
+        """The VAT in the company's currency, where VAT is charged in another (EN 16931, BT-111)."""
+        worth = self.invoice.company_vat
+        return [self.style.amount("vat_in", worth.amount, worth.currency)] if worth and self.invoice.vat_total else []
+
+    def _exchange_note(self) -> str:
+        """At which rate that is; nothing where there is none."""
+        worth = self.invoice.company_vat
+        if worth is None or not self.invoice.vat_total:
+            return ""
+        formats = self.style.formats
+        rate = formats.number(worth.exchange_rate)
+        note = self.style.words["note_exchange_rate"]
+        return note.format(formats.day(worth.date), self.invoice.currency, rate, worth.currency)
 
     def _discount_rows(self) -> list[dict[str, Any]]:
         """What the lines come to and what the document discount takes off, where there is one; both net."""
@@ -212,6 +228,7 @@ class InvoiceSheet:
         missing = self._missing() if is_draft else []
         notes = {
             words["note_prices_include_vat"]: invoice.prices_include_vat,
+            (exchange_note := self._exchange_note()): exchange_note,
             words["note_draft"]: is_draft,
             words["note_missing"].format(", ".join(words[name] for name in missing)): missing,
             words["note_cancelled"]: invoice.cancelled_at and not invoice.issued_at,

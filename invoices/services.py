@@ -2,7 +2,8 @@
 
 Errors: InvoiceNotFound, WrongStatus, StaleVersion, ItemInvalid, DiscountInvalid, InvoiceWithoutLines, DueBeforeIssue,
 DateInvalid, PeriodLocked, HasEntries, SeriesInUse, CustomerUnknown, CustomerArchived, CustomerAmbiguous,
-UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding, NumberInvalid.
+UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding, NumberInvalid, NoExchangeRate,
+RateInvalid.
 """
 
 import re
@@ -23,6 +24,7 @@ from core.model_fields import PRICE_BOUND, PRICE_DECIMALS
 from core.money import AMOUNT_LIMIT, ZERO, AmountTooLarge, exact, minor_units
 from core.prepared import Prepared, Slot
 from core.text import clean_external_id, clean_metadata, clean_text, search_text
+from invoices.exchange import exchange_values
 from invoices.lifecycle import Command, Status, require_status, settled_status
 from invoices.models import Invoice, InvoiceLine, NumberSeries, SeriesKind, StoredDocument
 from invoices.totals import (
@@ -411,18 +413,22 @@ def tell_issued(actor: Actor, invoices: Sequence[Invoice]) -> None:
         follow(actor, invoices)
 
 
-def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) -> Invoice:
+def issue_invoice(
+    *, actor: Actor, invoice_id: int, version: int | None = None, exchange_rate: Decimal | None = None
+) -> Invoice:
     """The invoice, issued: numbered without a gap in its series, and frozen with both parties as they are now.
 
-    The year of the number is that of the issue date. An invoice whose total is zero is Paid at once.
+    The year of the number is that of the issue date. An invoice whose total is zero is Paid at once. In another
+    currency than the company's it is frozen with its rate: the recorded one of its day, or `exchange_rate`.
     """
     with transaction.atomic():
         invoice = lock_invoice(invoice_id)
         require_version(invoice, version)
         require_issuable(invoice, has_lines=invoice.lines.exists())
+        exchange = exchange_values(invoice, rate_by_hand=exchange_rate)
         with recording(actor=actor, action="invoice.issued", company_id=invoice.company_id) as change:
             number = _next_number(invoice.company_id, invoice.issue_date.year)
-            write_version(invoice, change=change, **issued_values(invoice, number, change))
+            write_version(invoice, change=change, **issued_values(invoice, number, change), **exchange)
         tell_issued(actor, [invoice])
     return invoice
 

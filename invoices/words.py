@@ -75,6 +75,7 @@ _TABLE: dict[str, tuple[str, str, str, str]] = {
     "total": ("Total {}", "Gesamt {}", "Total {}", "Totaal {}"),
     "paid": ("Paid", "Bezahlt", "Payé", "Betaal"),
     "credited": ("Credited", "Gutgeschrieben", "Crédité", "Gekrediteer"),
+    "vat_in": ("VAT in {}", "USt. in {}", "TVA en {}", "BTW in {}"),
     "outstanding": ("Outstanding", "Offen", "Reste à payer", "Uitstaande"),
     "outstanding_before": ("Outstanding before", "Vorher offen", "Dû avant", "Vooraf uitstaande"),
     "outstanding_after": ("Outstanding after", "Danach offen", "Dû après", "Daarna uitstaande"),
@@ -132,6 +133,12 @@ _TABLE: dict[str, tuple[str, str, str, str]] = {
         "Die Preise enthalten die Umsatzsteuer: Einzelpreise und Rabatte sind brutto, die Zwischensumme ist netto.",
         "Les prix s’entendent TVA comprise : prix unitaires et remises sont TTC, le sous-total est HT.",
         "Pryse sluit BTW in: eenheidspryse en afslag van reëls is bruto, die subtotaal is netto.",
+    ),
+    "note_exchange_rate": (
+        "VAT in the company’s currency at the exchange rate of {}: 1 {} = {} {}.",
+        "USt. in der Währung des Unternehmens zum Wechselkurs vom {}: 1 {} = {} {}.",
+        "TVA dans la devise de l’entreprise au taux de change du {} : 1 {} = {} {}.",
+        "BTW in die maatskappy se geldeenheid teen die wisselkoers van {}: 1 {} = {} {}.",
     ),
     "note_draft": (
         "This is a draft, not an invoice: it has no number yet, and all of it may change.",

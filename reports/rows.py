@@ -15,6 +15,7 @@ from django.db.models import (
     Count,
     DateField,
     Exists,
+    F,
     OuterRef,
     Q,
     QuerySet,
@@ -26,9 +27,41 @@ from django.db.models.functions import TruncMonth
 from core.money import ZERO
 from core.sums import amount_of, summable
 from invoices.models import IS_OPEN, Invoice
+from parties.models import Company
 from payments.ledger import Kind
 from payments.models import Payment
 from reports.periods import BUCKETS, OLDEST_BUCKET, Days, earliest_due_dates
+
+
+def company_vat(days: Days) -> list[tuple[Any, ...]]:
+    """((company, currency), VAT in the company's currency, documents without it) of the documents in other currencies.
+
+    Issued in these days and not cancelled, with VAT. What was frozen in a currency that the company no longer has is
+    without it.
+    """
+    is_frozen = Q(company_currency=F("company__currency"))
+    documents = Invoice.objects.filter(
+        company_id__in=days.company_ids,
+        issue_date__range=(days.first, days.last),
+        issued_at__isnull=False,
+        cancelled_at=None,
+        vat_total__gt=0,
+    ).exclude(currency=F("company__currency"))
+    found = (
+        documents.order_by()
+        .values("company_id", "currency")
+        .annotate(
+            worth=Sum(summable("company_vat_total"), filter=is_frozen, default=0),
+            left_out=Count("pk") - Count("pk", filter=is_frozen),
+        )
+        .values_list("company_id", "currency", "worth", "left_out")
+    )
+    return [((company_id, code), amount_of(worth), left_out) for company_id, code, worth, left_out in found]
+
+
+def currencies_of(company_ids: Iterable[int]) -> dict[int, str]:
+    """The own currency of each company."""
+    return dict(Company.objects.filter(pk__in=set(company_ids)).values_list("pk", "currency"))
 
 
 def money_by_month(days: Days, currency: str | None) -> list[tuple[Any, ...]]:

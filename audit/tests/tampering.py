@@ -12,6 +12,7 @@ from audit.models import Change, Recorded, history_model
 from audit.services import recording
 from audit.triggers import drop_triggers, install_triggers
 from credits.tests.factories import make_printed_credit_note
+from currencies.tests.factories import make_rate
 from imports.columns import Kind
 from imports.services import bring_file
 from invoices.models import Invoice
@@ -108,6 +109,7 @@ def write_everywhere(invoice: Invoice) -> None:
     """Rows of the tables that a bill and its payment leave empty: how the company prints and is paid, mail, a link."""
     update_company(actor=SYSTEM, company_id=invoice.company_id, logo=png_image())
     make_bank_account(invoice.company)
+    make_rate(invoice.company)
     make_recurring(invoice.company)
     write_to(invoice)
     make_printed_credit_note(invoice, "0.1")

@@ -102,6 +102,7 @@ REFUSED = {
     "audit_change_delete",
     "credits_creditnote_add",
     "credits_creditnote_delete",
+    "currencies_exchangerate_delete",
     "imports_importfile_delete",
     "invoices_numberseries_add",
     "invoices_numberseries_delete",
@@ -141,6 +142,7 @@ def visits(world: World, reader: User) -> dict[str, list[str]]:
         "notifications_mailtemplate": [save_template(actor=SYSTEM, company=company, **texts)],
         "notifications_message": Message.objects.all(),
         "notifications_statementrun": [world.statement_run],
+        "currencies_exchangerate": [world.exchange_rate],
         "parties_bankaccount": [world.bank_account],
         "parties_company": [company],
         "parties_customer": [world.customer, world.paid.customer],
@@ -165,6 +167,7 @@ def visits(world: World, reader: User) -> dict[str, list[str]]:
         "accounts_user_lift-lock-out": [locked_out(make_user("Viewer", company))],
         "accounts_user_reset-second-factor": [with_second_factor(make_user("Viewer", company))],
         "auth_user_password_change": [world.user],
+        "currencies_exchangerate_import": [],
         "payments_payment_take": [],
     }
     addresses = {

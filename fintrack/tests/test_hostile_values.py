@@ -24,6 +24,7 @@ from core.testing.documents import Operation, operations
 from core.testing.rollback import taken_back
 from core.testing.samples import Samples
 from credits.tests.factories import make_printed_credit_note
+from fintrack.tests.worlds import RATE, RATE_FILE
 from invoices.recurring.services import pause_recurring
 from invoices.tests.factories import make_draft, make_issued, make_item, make_recurring
 from notifications.services import deliver_due, request_sending
@@ -90,6 +91,8 @@ VALID_BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "updateCompany": lambda world: {"version": 1},
     "createBankAccount": lambda world: {"currency": "EUR", "iban": IBAN},
     "updateBankAccount": lambda world: {"version": 1},
+    "createExchangeRate": lambda world: RATE,
+    "importExchangeRates": lambda world: {"file": RATE_FILE},
     "createCustomer": lambda world: {"name": "Acme"},
     "updateCustomer": lambda world: {"version": 1},
     "createInvoice": lambda world: {"customerId": world.customer.pk, "items": [ITEM]},

@@ -12,6 +12,7 @@ from accounts.tests.factories import add_role, api_client, make_user
 from audit.actors import SYSTEM
 from core.api.pagination import KeysetPagination
 from credits.tests.factories import make_credit_note
+from currencies.tests.factories import make_rate
 from fintrack.tests.test_permissions import api_routes
 from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft, make_issued, make_item, make_recurring
@@ -27,6 +28,7 @@ SHOWN_AS = {"number": "invoiceNumber", "createdAt": "id"}
 PARAMETERS = {"pageSize", "ordering", "cursor"}
 FILTERS = {
     "bank-accounts": {"companyId", "currency"},
+    "exchange-rates": {"companyId", "currency", "source", "dateFrom", "dateTo"},
     "statement-runs": {"companyId"},
     "invoices": {
         *("status", "customerId", "companyId", "currency", "overdue", "externalId", "search", "recurringInvoiceId"),
@@ -75,6 +77,7 @@ def client(company: Company) -> Any:
         make_draft(company, make_item("10"), customer=customer, **days)
         make_recurring(company, customer=customer, name=name)
         run_statements(actor=SYSTEM, company=company, month=date(2020, 1 + number, 1), customer_ids=[customer.pk])
+        make_rate(company, day=date(2026, 3, 1 + number % 2))
         make_bank_account(company, currency=("ZAR", "EUR", "USD", "GBP", "CHF")[number])
     cancel_invoice(actor=SYSTEM, invoice_id=make_issued(company, issue_date=date(2026, 3, 3)).pk)
     return api_client(user)

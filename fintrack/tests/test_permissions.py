@@ -19,6 +19,7 @@ from accounts.tests.factories import add_role, api_client, make_user
 from audit.actors import SYSTEM
 from audit.models import Change
 from credits.tests.factories import make_printed_credit_note
+from currencies.tests.factories import make_rate
 from invoices.tests.factories import make_draft, make_issued, make_recurring
 from notifications.services import request_sending
 from parties.models import Company
@@ -70,6 +71,10 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("bank-account", "GET"): EVERYBODY,
     ("bank-account", "PATCH"): ADMINS,
     ("bank-account", "DELETE"): ADMINS,
+    ("exchange-rates", "GET"): EVERYBODY,
+    ("exchange-rates", "POST"): BOOKKEEPERS,
+    ("exchange-rates-import", "POST"): BOOKKEEPERS,
+    ("exchange-rate", "GET"): EVERYBODY,
     ("customers", "GET"): EVERYBODY,
     ("customers", "POST"): BOOKKEEPERS,
     ("customer", "GET"): EVERYBODY,
@@ -179,6 +184,7 @@ def make_world(company: Any = None) -> World:
             "payment-pdf": {"id": payment.pk},
             "credit-note": (note := {"id": make_printed_credit_note(make_issued(company)).pk}),
             "credit-note-pdf": note,
+            "exchange-rate": {"id": make_rate(company).pk},
             "bank-account": {"id": make_bank_account(company).pk},
             "payment-reverse": {"id": issued.pk, "payment_id": payment.pk},
             "user": {"id": make_user("Viewer", company).pk},

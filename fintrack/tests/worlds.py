@@ -1,5 +1,6 @@
 """One of everything in a company, and a good request for each endpoint that reads or changes it."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,6 +12,8 @@ from accounts.tests.factories import PASSWORD, api_client, make_user
 from audit.actors import SYSTEM
 from credits.models import CreditNote
 from credits.tests.factories import make_printed_credit_note
+from currencies.models import ExchangeRate
+from currencies.tests.factories import ecb_file, make_rate
 from invoices.models import Invoice
 from invoices.recurring.models import RecurringInvoice
 from invoices.recurring.services import pause_recurring
@@ -25,6 +28,8 @@ from portal.services import create_link
 from reports.statement_runs.services import run_statements
 
 REPORTS = ("dashboard", "revenue", "outstanding", "vat", "aging", "numbers")
+RATE = {"baseCurrency": "USD", "quoteCurrency": "ZAR", "date": "2026-01-26", "rate": "18.5"}
+RATE_FILE = b64encode(ecb_file({"2026-01-26": {"ZAR": "19.05"}})).decode()
 ITEM = {"description": "Work", "qty": 1, "unitPrice": "100"}
 
 
@@ -46,6 +51,7 @@ class World:
     credited: Invoice
     credit_note: CreditNote
     bank_account: BankAccount
+    exchange_rate: ExchangeRate
     recurring: RecurringInvoice
     paused: RecurringInvoice
     user: User
@@ -83,6 +89,7 @@ def make_world(company: Company | None = None) -> World:
         credited=credited,
         credit_note=make_printed_credit_note(credited, "1"),
         bank_account=company.bank_accounts.first() or make_bank_account(company),
+        exchange_rate=make_rate(company),
         recurring=make_recurring(company, start_date=company.today()),
         paused=pause_recurring(actor=SYSTEM, recurring_id=paused.pk),
         user=make_user("Viewer", company),
@@ -136,6 +143,10 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("bank-account", "GET"): Ask({"id": world.bank_account.pk}, {}, None),
         ("bank-account", "PATCH"): Ask({"id": world.bank_account.pk}, {}, now | {"branchCode": "250655"}),
         ("bank-account", "DELETE"): Ask({"id": world.bank_account.pk}, now, None),
+        ("exchange-rates", "GET"): Ask({}, named, None),
+        ("exchange-rates", "POST"): Ask({}, {}, named | RATE),
+        ("exchange-rates-import", "POST"): Ask({}, {}, named | {"file": RATE_FILE, "fileName": "daily.xml"}),
+        ("exchange-rate", "GET"): Ask({"id": world.exchange_rate.pk}, {}, None),
         ("customers", "GET"): Ask({}, named, None),
         ("customers", "POST"): Ask({}, {}, named | {"name": "Acme"}),
         ("customer", "GET"): Ask({"id": world.customer.pk}, {}, None),

@@ -82,6 +82,14 @@ def test_the_page_shows_the_invoice_and_how_to_pay_it(company: Company, invoice:
     assert "<script" not in page
 
 
+def test_vat_in_another_currency_stands_there_in_the_companys_too(company: Company) -> None:
+    page = text_of(make_linked(company, make_item("1000"), currency="EUR"))
+
+    assert "VAT in ZAR" in page
+    assert "3,075.00" in page
+    assert "1 EUR = 20.5 ZAR" in page
+
+
 def test_the_headers_are_strict_and_no_cookie_is_set_even_for_staff(invoice: Invoice, admin_client: Client) -> None:
     for client in (Client(), admin_client):
         before = dict(client.cookies)
