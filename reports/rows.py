@@ -6,8 +6,11 @@ from the whole number that it stands for. SQLite ends a sum beyond 922 million m
 with a wrong figure.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import reduce
+from itertools import chain
 from operator import add, or_
 from typing import Any
 
@@ -24,8 +27,9 @@ from django.db.models import (
 )
 from django.db.models.functions import TruncMonth
 
-from core.money import ZERO
+from core.money import ZERO, minor_units, quantize
 from core.sums import amount_of, summable
+from credits.models import CreditNote
 from invoices.models import IS_OPEN, Invoice
 from parties.models import Company
 from payments.ledger import Kind
@@ -36,9 +40,44 @@ from reports.periods import BUCKETS, OLDEST_BUCKET, Days, earliest_due_dates
 def company_vat(days: Days) -> list[tuple[Any, ...]]:
     """((company, currency), VAT in the company's currency, documents without it) of the documents in other currencies.
 
-    Issued in these days and not cancelled, with VAT. What was frozen in a currency that the company no longer has is
-    without it.
+    Issued in these days and not cancelled, with VAT, less the credit notes of these days. What was frozen in a currency
+    that the company no longer has is without it, as is a credit note of it.
     """
+    found: dict[tuple[int, str], tuple[Decimal, int]] = defaultdict(lambda: (ZERO, 0))
+    for key, worth, left_out in chain(_invoiced_company_vat(days), _credited_company_vat(days)):
+        before, count = found[key]
+        found[key] = (before + worth, count + left_out)
+    return [(key, *sums) for key, sums in found.items()]
+
+
+def _credited_company_vat(days: Days) -> Iterator[tuple[Any, ...]]:
+    """The same of the credit notes dated in these days, below zero, each at the rate frozen with its invoice.
+
+    After each note, what all notes of an invoice took is its VAT in the company's currency in proportion to the VAT
+    credited so far; the note takes what is new of it. So the notes of an invoice sum back to what was frozen with it.
+    """
+    foreign = CreditNote.objects.filter(company_id__in=days.company_ids, vat_total__gt=0).exclude(
+        currency=F("company__currency")
+    )
+    of_these_days = foreign.filter(issue_date__range=(days.first, days.last))
+    notes = foreign.filter(invoice__in=of_these_days.values("invoice"), issue_date__lte=days.last)
+    credited: dict[int, Decimal] = defaultdict(lambda: ZERO)
+    for note in notes.select_related("invoice", "company").order_by("pk"):
+        before = credited[note.invoice_id]
+        credited[note.invoice_id] += note.vat_total
+        if note.issue_date < days.first:
+            continue
+        key, invoice, own = (note.company_id, note.currency), note.invoice, note.company.currency
+        if invoice.company_vat_total is None or invoice.company_currency != own:
+            yield key, ZERO, 1
+            continue
+        each = invoice.company_vat_total / invoice.vat_total
+        after, earlier = (quantize(each * vat, decimals=minor_units(own)) for vat in (before + note.vat_total, before))
+        yield key, earlier - after, 0
+
+
+def _invoiced_company_vat(days: Days) -> list[tuple[Any, ...]]:
+    """The same of the documents alone."""
     is_frozen = Q(company_currency=F("company__currency"))
     documents = Invoice.objects.filter(
         company_id__in=days.company_ids,

@@ -9,6 +9,7 @@ from django.test import Client
 
 from accounts.tests.factories import api_client, make_user
 from audit.actors import SYSTEM
+from credits.tests.factories import make_credit_note
 from invoices.services import cancel_invoice, issue_invoice
 from invoices.tests.factories import make_draft, make_item
 from parties.models import Company
@@ -64,6 +65,34 @@ def test_what_was_frozen_in_another_currency_is_said_to_be_left_out(company: Com
     issued(company, "EUR", "100", "1.2")
 
     assert report(company)["totalsInCompanyCurrency"] == [{"currency": "USD", "amount": "18.00", "documentsLeftOut": 1}]
+
+
+def test_credit_notes_take_off_what_was_frozen_with_their_invoice_to_the_cent(company: Company) -> None:
+    # three pieces at 3.33: VAT 1.50 EUR, frozen as 30.77 ZAR, of which each note takes a third
+    draft = make_draft(company, make_item("3.33", "3"), currency="EUR", issue_date=DAY)
+    invoice = issue_invoice(actor=SYSTEM, invoice_id=draft.pk, exchange_rate=Decimal("20.5123"))
+    whole = worth(company)["EUR"]["amount"]
+    today = company.today()
+    span = f"from={today}&to={today}"
+    seen = []
+    for _ in range(3):
+        make_credit_note(invoice, "1")
+        seen.append(Decimal(report(company, span)["results"][0]["vatTotalInCompanyCurrency"]["amount"]))
+
+    assert seen[-1] == -Decimal(whole)
+    assert seen == sorted(seen, reverse=True)
+    assert all(abs(amount + Decimal(whole) * number / 3) <= Decimal("0.21") for number, amount in enumerate(seen, 1))
+
+
+def test_a_credit_note_of_what_was_frozen_in_another_currency_is_left_out(company: Company) -> None:
+    invoice = issued(company, "EUR", "100", "20.5")
+    update_company(actor=SYSTEM, company_id=company.pk, currency="USD")
+    make_credit_note(invoice)
+    today = company.today()
+
+    assert report(company, f"from={today}&to={today}")["totalsInCompanyCurrency"] == [
+        {"currency": "USD", "amount": "0.00", "documentsLeftOut": 1}
+    ]
 
 
 def test_on_the_page_and_in_the_file(company: Company) -> None:
