@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -20,6 +21,7 @@ from invoices.tests.factories import make_recurring
 from notifications.tests.factories import write_to
 from parties.services import update_company
 from parties.tests.factories import make_bank_account, png_image
+from payments.accounts.services import receive_payment
 from portal.services import create_link
 
 ON_SQLITE = connection.vendor == "sqlite"
@@ -113,6 +115,7 @@ def write_everywhere(invoice: Invoice) -> None:
     make_recurring(invoice.company)
     write_to(invoice)
     make_printed_credit_note(invoice, "0.1")
+    receive_payment(actor=SYSTEM, customer_id=invoice.customer_id, amount=Decimal(5), remainder="credit")
     create_link(actor=SYSTEM, invoice_id=invoice.pk)
     bring_file(
         actor=SYSTEM,

@@ -301,7 +301,7 @@ def test_the_command_says_what_it_checked(invoice: Invoice, capsys: pytest.Captu
     assert len(checked) == len(checks()) == 22
     assert checked[0] == "Checked: The recording triggers are those that the models ask for."
     assert fingerprint.startswith("Fingerprint: ")
-    assert summary.startswith("0 faults in 5 rows of 24 models, 8 versions, 6 journal entries (")
+    assert summary.startswith("0 faults in 5 rows of 27 models, 8 versions, 6 journal entries (")
 
 
 def test_the_command_names_each_fault_and_ends_with_status_1(

@@ -49,7 +49,7 @@ def no_entry(note: CreditNote) -> None:
 
 
 def left_nowhere(note: CreditNote) -> None:
-    CreditNote.objects.update(applied=0, credited=note.total)
+    CreditNote.objects.update(entry=None, applied=0, credited=note.total)
 
 
 def another_amount(note: CreditNote) -> None:
