@@ -18,6 +18,7 @@ from invoices.tests.factories import make_recurring
 from notifications.tests.factories import write_to
 from parties.services import update_company
 from parties.tests.factories import make_bank_account, png_image
+from payments.tests.factories import make_credit
 from portal.services import create_link
 
 ON_SQLITE = connection.vendor == "sqlite"
@@ -109,6 +110,7 @@ def write_everywhere(invoice: Invoice) -> None:
     make_bank_account(invoice.company)
     make_recurring(invoice.company)
     write_to(invoice)
+    make_credit(invoice.customer)
     create_link(actor=SYSTEM, invoice_id=invoice.pk)
     bring_file(
         actor=SYSTEM,

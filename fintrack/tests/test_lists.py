@@ -17,6 +17,7 @@ from invoices.tests.factories import make_draft, make_issued, make_item, make_re
 from parties.models import Company
 from parties.tests.factories import make_bank_account, make_company, make_customer
 from payments.services import apply_payment
+from payments.tests.factories import make_credit
 from reports.statement_runs.services import run_statements
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +34,7 @@ FILTERS = {
     },
     "recurring-invoices": {"status", "customerId", "companyId"},
     "payments": {"invoiceId", "customerId", "companyId", "method", "reference", "kind", "paidAtFrom", "paidAtTo"},
+    "credit-entries": {"customerId", "companyId", "currency", "kind"},
     "customers": {"companyId", "externalId", "archived", "search"},
     "users": {"companyId", "active"},
     "companies": set(),
@@ -70,6 +72,7 @@ def client(company: Company) -> Any:
         invoice = make_issued(company, make_item(str(10 + number % 2)), customer=customer, **days)
         apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount="1")
         make_draft(company, make_item("10"), customer=customer, **days)
+        make_credit(customer)
         make_recurring(company, customer=customer, name=name)
         run_statements(actor=SYSTEM, company=company, month=date(2020, 1 + number, 1), customer_ids=[customer.pk])
         make_bank_account(company, currency=("ZAR", "EUR", "USD", "GBP", "CHF")[number])

@@ -18,6 +18,7 @@ from django.utils import timezone
 from audit.actors import Actor
 from audit.models import Change
 from audit.services import recording, require_version, write_version
+from core.database import KEYS
 from core.errors import DomainError, NotFound
 from core.money import ZERO
 from core.text import clean_text
@@ -133,6 +134,7 @@ def post_to_account(
     entry = AccountEntry(
         account=account,
         company_id=account.company_id,
+        customer_id=account.customer_id,
         kind=kind,
         amount=amount,
         currency=account.currency,
@@ -406,7 +408,7 @@ def _lock_allocated(allocations: Sequence[Allocation]) -> list[Invoice]:
         raise AllocationInvalid("Each invoice is named once.", field="allocations")
     if len(ids) > MOST_ALLOCATIONS:
         raise AllocationInvalid(f"At most {MOST_ALLOCATIONS} invoices at once.", field="allocations")
-    locked = lock_invoices(ids)
+    locked = lock_invoices([pk for pk in ids if pk in KEYS])
     for place, pk in enumerate(ids):
         if pk not in locked:
             raise _no_such_invoice(place)
