@@ -6,11 +6,11 @@ from typing import Any
 
 from django.utils import timezone
 
+from core.money import ZERO
 from invoices.models import OPEN_STATUSES, Invoice
 from invoices.pdf import InvoiceSheet, seller_of
 from invoices.sheet import Style
 from parties.selectors import logo_of
-from payments.ledger import Kind
 from portal.pay import pay_buttons
 from portal.standing import standing_of
 from portal.words import page_words
@@ -69,10 +69,10 @@ def _entries(invoice: Invoice, style: Style, words: Mapping[str, str]) -> list[d
         {
             "day": style.formats.day(timezone.localtime(entry.paid_at, invoice.company.zone).date()),
             "what": words[entry.kind.lower()],
-            "method": words[f"method_{entry.method}"],
+            "method": words[f"method_{entry.method}"] if entry.method else "",
             "reference": entry.reference,
             "amount": style.formats.money(entry.amount, entry.currency),
-            "is_back": entry.kind != Kind.PAYMENT,
+            "is_back": entry.amount < ZERO,
         }
         for entry in reversed(invoice.payments.all())
     ]

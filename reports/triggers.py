@@ -9,11 +9,14 @@ from typing import Any
 from audit.triggers import FurtherTriggers
 from invoices.lifecycle import Status
 from invoices.models import OPEN_STATUSES, Invoice
+from payments.accounts.rules import AccountKind
 from payments.ledger import Kind
-from payments.models import Payment
+from payments.models import AccountEntry, Payment
 from reports.models import WaitingEntry, WaitingInvoice
 
 INVOICES, ENTRIES = Invoice._meta.db_table, Payment._meta.db_table
+CREDIT = AccountEntry._meta.db_table
+"""The movements of the credit of customers: what is left over of a receipt and what is given back is money, too."""
 WAITING_INVOICES, WAITING_ENTRIES = WaitingInvoice._meta.db_table, WaitingEntry._meta.db_table
 
 KEYS = ("company_id", "customer_id", "currency", "issue_date", "due_date")
@@ -45,7 +48,8 @@ DAY = {
     "postgresql": f"CAST({{row}}.paid_at AT TIME ZONE {ZONE} AS date)",
     "sqlite": f"django_datetime_cast_date({{row}}.paid_at, {ZONE}, 'UTC')",
 }
-RECEIVED = f"CASE WHEN {{row}}.kind = '{Kind.PAYMENT.value}' THEN {units('{row}.amount')} ELSE 0 END"
+CAME = ", ".join(f"'{kind.value}'" for kind in (Kind.PAYMENT, AccountKind.OVERPAYMENT))
+RECEIVED = f"CASE WHEN {{row}}.kind IN ({CAME}) THEN {units('{row}.amount')} ELSE 0 END"
 WENT_BACK = ", ".join(f"'{kind.value}'" for kind in (Kind.REFUND, Kind.REVERSAL))
 RETURNED = f"CASE WHEN {{row}}.kind IN ({WENT_BACK}) THEN {units('{row}.amount')} ELSE 0 END"
 
@@ -121,13 +125,14 @@ def _sqlite(name: str, event: str, table: str, body: str, when: str = "") -> tup
 def summing_triggers() -> FurtherTriggers:
     """An entry is never changed nor deleted, so that only its insertion counts."""
     return FurtherTriggers(
-        tables=frozenset({INVOICES, ENTRIES, WAITING_INVOICES, WAITING_ENTRIES, "parties_company"}),
+        tables=frozenset({INVOICES, ENTRIES, CREDIT, WAITING_INVOICES, WAITING_ENTRIES, "parties_company"}),
         functions={"fintrack_sum_invoice": ON_INVOICE, "fintrack_sum_entry": ON_ENTRY},
         postgresql={
             (INVOICES, "fintrack_sum"): (
                 f"AFTER INSERT OR UPDATE OR DELETE ON {INVOICES} FOR EACH ROW EXECUTE FUNCTION fintrack_sum_invoice()"
             ),
             (ENTRIES, "fintrack_sum"): f"AFTER INSERT ON {ENTRIES} FOR EACH ROW EXECUTE FUNCTION fintrack_sum_entry()",
+            (CREDIT, "fintrack_sum"): f"AFTER INSERT ON {CREDIT} FOR EACH ROW EXECUTE FUNCTION fintrack_sum_entry()",
         },
         sqlite=dict(
             [
@@ -142,6 +147,7 @@ def summing_triggers() -> FurtherTriggers:
                     when=CHANGED,
                 ),
                 _sqlite("fintrack_sum_entry", "INSERT", ENTRIES, f"  {_add_entry('sqlite')};\n"),
+                _sqlite("fintrack_sum_credit", "INSERT", CREDIT, f"  {_add_entry('sqlite')};\n"),
             ]
         ),
     )

@@ -144,12 +144,10 @@ class CreditEntrySerializer(CamelCaseSerializer):
     ledger_entry_id = serializers.IntegerField(
         source="payment_id", allow_null=True, help_text="Its counterpart in the ledger of an invoice."
     )
-    invoice_id = serializers.SerializerMethodField()
+    invoice_id = serializers.IntegerField(
+        source="payment.invoice_id", allow_null=True, help_text="What the credit paid, or came back from."
+    )
     version = serializers.IntegerField()
-
-    def get_invoice_id(self, entry: AccountEntry) -> int | None:
-        """The invoice that the credit paid, or came back from."""
-        return entry.payment.invoice_id if entry.payment else None
 
 
 class CreditEntryFilterSerializer(CamelCaseSerializer):

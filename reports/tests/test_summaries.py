@@ -200,7 +200,7 @@ def test_books_that_were_there_before_are_added_up_by_the_migration():
     WaitingEntry.objects.all().delete()
     assert list(differences()) != []
 
-    import_module("reports.migrations.0002_first_sums").add_up(apps, connection.SchemaEditorClass(connection))
+    import_module("reports.migrations.0003_first_sums").add_up(apps, connection.SchemaEditorClass(connection))
 
     assert list(faults()) == []
 
