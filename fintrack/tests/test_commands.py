@@ -34,7 +34,7 @@ OF_THE_QUEUE = {"message-bounced", "statement-runs"}
 QUICK = {"customerName": "Beta", "amount": "5.00", "dueDate": "2026-01-31"}
 CHANGING = {
     *("id", "customerId", "paymentId", "refundPaymentId", "refundPaymentIds", "reversalPaymentId", "messageId"),
-    *("paymentIds", "receiptId"),
+    *("paymentIds", "paidAt"),
     *("createdAt", "issuedAt", "bouncedAt", "capturedAt", "requestId", "url"),
 }
 """What differs between two runs of the same command: ids, moments, and addresses that nobody can guess."""

@@ -13,6 +13,7 @@ from notifications.services import request_sending
 from parties.services import move_period_lock, update_customer
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment, refund_payment, reverse_payment
+from payments.tests.factories import make_credit
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +25,8 @@ REQUESTS = {
     "pay": ("post", "/payments", {"amount": "1"}),
     "refund": ("post", "/refunds", {"amount": "1"}),
     "send": ("post", "/send", {}),
+    "allocate": ("post", "/allocations", {"amount": "1"}),
+    "writeOff": ("post", "/write-off", {"reason": "Small"}),
 }
 
 
@@ -61,6 +64,12 @@ def on_its_way(company):
     return invoice
 
 
+def with_credit(company):
+    invoice = make_issued(company)
+    make_credit(invoice.customer)
+    return invoice
+
+
 def paid(company):
     return part_paid(company, "115")
 
@@ -90,6 +99,7 @@ STATES = [
     on_its_way,
     locked_issued,
     part_paid,
+    with_credit,
     paid,
     refunded,
     reversed_payment,

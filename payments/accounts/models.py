@@ -28,7 +28,7 @@ class CustomerAccount(Recorded):
     history = RecordedHistory(short_name="account")
 
     class Meta:
-        ordering = ("customer", "currency")
+        ordering = ("customer_id", "currency")
         constraints = [
             models.UniqueConstraint(
                 fields=("customer", "currency"),

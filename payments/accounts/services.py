@@ -97,7 +97,8 @@ def lock_account(customer: Customer, currency: str) -> CustomerAccount:
 
     Locked after invoices and before the journal entry is opened.
     """
-    accounts = CustomerAccount.objects.select_for_update().filter(customer_id=customer.pk, currency=currency)
+    # Nothing is joined: by an order of the customer its row would be locked, too.
+    accounts = CustomerAccount.objects.select_for_update().filter(customer_id=customer.pk, currency=currency).order_by()
     account = accounts.first()
     if account is None:
         _wait_for_a_rival(customer.pk)

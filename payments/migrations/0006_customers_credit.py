@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('entry_count', models.PositiveIntegerField(default=0)),
             ],
             options={
-                'ordering': ('customer', 'currency'),
+                'ordering': ('customer_id', 'currency'),
             },
         ),
         migrations.CreateModel(

@@ -41,6 +41,7 @@ def test_the_same_credit_is_used_once() -> None:
 
 
 def test_without_the_lock_the_version_refuses_what_the_balance_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    rivals = rivals_for_credit()
     everybody_has_read = Barrier(RIVALS, timeout=PATIENCE_SECONDS)
 
     def read_without_lock(customer: Any, currency: str) -> CustomerAccount:
@@ -52,7 +53,7 @@ def test_without_the_lock_the_version_refuses_what_the_balance_did_not(monkeypat
 
     monkeypatch.setattr(services, "lock_account", read_without_lock)
     monkeypatch.setattr(services, "recording", late_recording)
-    results = race(rivals_for_credit())
+    results = race(rivals)
     assert sum(isinstance(result, Payment) for result in results) <= 1
     assert any(getattr(result, "code", "") == "stale_version" for result in results), outcomes(results)
 
@@ -60,5 +61,5 @@ def test_without_the_lock_the_version_refuses_what_the_balance_did_not(monkeypat
 def test_the_first_money_of_a_customer_opens_one_account() -> None:
     customer = make_customer(make_company())
     results = race([partial(make_credit, customer, "10")] * RIVALS)
-    assert CustomerAccount.objects.get().balance == 10 * RIVALS, outcomes(results)
+    assert CustomerAccount.objects.get().balance == 10 * RIVALS, results
     assert list(faults()) == []
