@@ -358,4 +358,5 @@ class CreditEntryViewSet(ScopedViewSet):
 def receipt_data(receipt: Receipt) -> dict[str, Any]:
     """The receipt as the API shows it. It was read with its payments and what was left of it."""
     receipt.credit = sum(entry.amount for entry in receipt.account_entries.all())  # type: ignore[attr-defined]  # it is set on the instance
-    return ReceiptSerializer.represent(receipt)
+    data: dict[str, Any] = ReceiptSerializer.represent(receipt)
+    return data

@@ -65,12 +65,13 @@ def receipts_are_what_became_of_them() -> Iterator[Fault]:
     receipts = Receipt.objects.select_related("customer").prefetch_related("payments__invoice", "account_entries")
     for receipt in receipts.order_by("id").iterator(chunk_size=ROWS_AT_A_TIME):
         payments, left = list(receipt.payments.all()), list(receipt.account_entries.all())
-        booked = sum((entry.amount for entry in (*payments, *left)), ZERO)
+        booked = sum((row.amount for row in payments), ZERO) + sum((entry.amount for entry in left), ZERO)
+        currencies = {row.currency for row in payments} | {entry.currency for entry in left}
         customers = {row.invoice.customer_id for row in payments} | {entry.customer_id for entry in left}
         found = {
             f"amount is {receipt.amount}, it was booked as {booked}": receipt.amount != booked,
             "was booked to another customer": customers != {receipt.customer_id},
-            "was booked in another currency": {row.currency for row in (*payments, *left)} != {receipt.currency},
+            "was booked in another currency": currencies != {receipt.currency},
             "belongs to another company than its customer": receipt.company_id != receipt.customer.company_id,
         }
         yield from _faults(receipt, receipt.customer.name, found)

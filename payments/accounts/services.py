@@ -196,16 +196,7 @@ def receive_payment(
             payments = [
                 _pay_from(receipt, invoice, share, change) for invoice, share in zip(invoices, checked, strict=True)
             ]
-            credit = account and post_to_account(
-                account=account,
-                kind=AccountKind.OVERPAYMENT,
-                amount=left,
-                paid_at=moment,
-                method=method,
-                reference=reference,
-                receipt=receipt,
-                change=change,
-            )
+            credit = _keep(receipt, account, left, change) if account else None
     return Received(receipt, payments, credit)
 
 
@@ -451,6 +442,20 @@ def _pay_from(receipt: Receipt, invoice: Invoice, share: CheckedPayment, change:
     payment.save(force_insert=True)
     settle_invoice(invoice=invoice, amount=share.amount, entries=1, reference=share.reference, change=change)
     return payment
+
+
+def _keep(receipt: Receipt, account: CustomerAccount, amount: Decimal, change: Change) -> AccountEntry:
+    """What is left of the receipt becomes credit."""
+    return post_to_account(
+        account=account,
+        kind=AccountKind.OVERPAYMENT,
+        amount=amount,
+        paid_at=receipt.paid_at,
+        method=receipt.method,
+        reference=receipt.reference,
+        receipt=receipt,
+        change=change,
+    )
 
 
 def _open_moment(paid_at: datetime | date | None, company: Company) -> datetime:
