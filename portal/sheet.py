@@ -7,11 +7,11 @@ from typing import Any
 
 from django.utils import timezone
 
+from core.money import ZERO
 from invoices.models import OPEN_STATUSES, Invoice
 from invoices.pdf import InvoiceSheet, seller_of
 from invoices.sheet import Style
 from parties.selectors import logo_of
-from payments.ledger import Kind
 from portal.pay import pay_buttons
 from portal.standing import standing_of
 from portal.words import page_words
@@ -82,7 +82,7 @@ def _entries(invoice: Invoice, style: Style, words: Mapping[str, str]) -> list[d
             "method": words[f"method_{entry.method}"] if entry.method else "",
             "reference": entry.reference,
             "amount": style.formats.money(entry.amount, entry.currency),
-            "is_back": entry.kind in (Kind.REFUND, Kind.REVERSAL),
+            "is_back": entry.amount < ZERO,
         }
         for entry in reversed(invoice.payments.all())
     ]

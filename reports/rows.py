@@ -32,8 +32,9 @@ from core.sums import amount_of, summable
 from credits.models import CreditNote
 from invoices.models import IS_OPEN, Invoice
 from parties.models import Company
+from payments.accounts.rules import AccountKind
 from payments.ledger import Kind
-from payments.models import Payment
+from payments.models import AccountEntry, Payment
 from reports.periods import BUCKETS, OLDEST_BUCKET, Days, earliest_due_dates
 
 
@@ -104,8 +105,22 @@ def currencies_of(company_ids: Iterable[int]) -> dict[int, str]:
 
 
 def money_by_month(days: Days, currency: str | None) -> list[tuple[Any, ...]]:
-    """(company, currency, month, received, returned), months without entries left out."""
-    entries = Payment.objects.filter(
+    """(company, currency, month, received, returned), months without entries left out.
+
+    On the ledgers of invoices, and on the accounts of customers.
+    """
+    sums: dict[tuple[Any, ...], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    for model in (Payment, AccountEntry):
+        for *month, received, returned in _money_by_month(model, days, currency):
+            so_far = sums[tuple(month)]
+            sums[tuple(month)] = [so_far[0] + received, so_far[1] + returned]
+    return [(*month, *amounts) for month, amounts in sums.items()]
+
+
+def _money_by_month(
+    model: type[Payment] | type[AccountEntry], days: Days, currency: str | None
+) -> list[tuple[Any, ...]]:
+    entries: QuerySet[Any] = model._default_manager.filter(
         company_id__in=days.company_ids, paid_at__gte=days.start, paid_at__lt=days.end
     ).order_by()
     rows = (
@@ -113,7 +128,7 @@ def money_by_month(days: Days, currency: str | None) -> list[tuple[Any, ...]]:
         .annotate(month=TruncMonth("paid_at", tzinfo=days.zone, output_field=DateField()))
         .values("company_id", "currency", "month")
         .annotate(
-            received=Sum(summable("amount"), filter=Q(kind=Kind.PAYMENT), default=0),
+            received=Sum(summable("amount"), filter=Q(kind__in=[Kind.PAYMENT, AccountKind.OVERPAYMENT]), default=0),
             returned=Sum(summable("amount"), filter=Q(kind__in=[Kind.REFUND, Kind.REVERSAL]), default=0),
         )
         .values_list("company_id", "currency", "month", "received", "returned")

@@ -31,6 +31,7 @@ from reports.models import (
     WaitingNote,
 )
 from reports.triggers import (
+    CREDIT,
     ENTRIES,
     ENTRY_COLUMNS,
     INVOICES,
@@ -161,7 +162,8 @@ MONEY_BY_DAY = Topic(
     ("company_id", "currency", "time_zone", "day"),
     ("received", "returned"),
     f"SELECT {', '.join(ENTRY_COLUMNS)} FROM {{entries}}",
-    f"SELECT {entry_values(connection.vendor, 'entry')} FROM {ENTRIES} AS entry",
+    f"SELECT {entry_values(connection.vendor, 'entry')} FROM {ENTRIES} AS entry "
+    f"UNION ALL SELECT {entry_values(connection.vendor, 'entry')} FROM {CREDIT} AS entry",
 )
 MOVED_COMPANIES = (
     f"SELECT part.company_id FROM ({MONEY_BY_DAY.kept_and_waiting()}) AS part "

@@ -10,11 +10,14 @@ from audit.triggers import FurtherTriggers
 from credits.models import CreditNote
 from invoices.lifecycle import Status
 from invoices.models import OPEN_STATUSES, Invoice
+from payments.accounts.rules import AccountKind
 from payments.ledger import Kind
-from payments.models import Payment
+from payments.models import AccountEntry, Payment
 from reports.models import WaitingEntry, WaitingInvoice, WaitingNote
 
 INVOICES, ENTRIES, NOTES = Invoice._meta.db_table, Payment._meta.db_table, CreditNote._meta.db_table
+CREDIT = AccountEntry._meta.db_table
+"""The movements of the credit of customers: what is left over of a receipt and what is given back is money, too."""
 WAITING_INVOICES, WAITING_ENTRIES = WaitingInvoice._meta.db_table, WaitingEntry._meta.db_table
 WAITING_NOTES = WaitingNote._meta.db_table
 
@@ -47,7 +50,8 @@ DAY = {
     "postgresql": f"CAST({{row}}.paid_at AT TIME ZONE {ZONE} AS date)",
     "sqlite": f"django_datetime_cast_date({{row}}.paid_at, {ZONE}, 'UTC')",
 }
-RECEIVED = f"CASE WHEN {{row}}.kind = '{Kind.PAYMENT.value}' THEN {units('{row}.amount')} ELSE 0 END"
+CAME = ", ".join(f"'{kind.value}'" for kind in (Kind.PAYMENT, AccountKind.OVERPAYMENT))
+RECEIVED = f"CASE WHEN {{row}}.kind IN ({CAME}) THEN {units('{row}.amount')} ELSE 0 END"
 WENT_BACK = ", ".join(f"'{kind.value}'" for kind in (Kind.REFUND, Kind.REVERSAL))
 RETURNED = f"CASE WHEN {{row}}.kind IN ({WENT_BACK}) THEN {units('{row}.amount')} ELSE 0 END"
 
@@ -138,7 +142,7 @@ def summing_triggers() -> FurtherTriggers:
     """An entry or a credit note is never changed nor deleted, so that only its insertion counts."""
     return FurtherTriggers(
         tables=frozenset(
-            {INVOICES, ENTRIES, NOTES, WAITING_INVOICES, WAITING_ENTRIES, WAITING_NOTES, "parties_company"}
+            {INVOICES, ENTRIES, CREDIT, NOTES, WAITING_INVOICES, WAITING_ENTRIES, WAITING_NOTES, "parties_company"}
         ),
         functions={"fintrack_sum_invoice": ON_INVOICE, "fintrack_sum_entry": ON_ENTRY, "fintrack_sum_note": ON_NOTE},
         postgresql={
@@ -147,6 +151,7 @@ def summing_triggers() -> FurtherTriggers:
             ),
             (ENTRIES, "fintrack_sum"): f"AFTER INSERT ON {ENTRIES} FOR EACH ROW EXECUTE FUNCTION fintrack_sum_entry()",
             (NOTES, "fintrack_sum"): f"AFTER INSERT ON {NOTES} FOR EACH ROW EXECUTE FUNCTION fintrack_sum_note()",
+            (CREDIT, "fintrack_sum"): f"AFTER INSERT ON {CREDIT} FOR EACH ROW EXECUTE FUNCTION fintrack_sum_entry()",
         },
         sqlite=dict(
             [
@@ -162,6 +167,7 @@ def summing_triggers() -> FurtherTriggers:
                 ),
                 _sqlite("fintrack_sum_note", "INSERT", NOTES, f"  {ADD_NOTE};\n"),
                 _sqlite("fintrack_sum_entry", "INSERT", ENTRIES, f"  {_add_entry('sqlite')};\n"),
+                _sqlite("fintrack_sum_credit", "INSERT", CREDIT, f"  {_add_entry('sqlite')};\n"),
             ]
         ),
     )

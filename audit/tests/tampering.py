@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -21,7 +20,7 @@ from invoices.tests.factories import make_recurring
 from notifications.tests.factories import write_to
 from parties.services import update_company
 from parties.tests.factories import make_bank_account, png_image
-from payments.accounts.services import receive_payment
+from payments.tests.factories import make_credit
 from portal.services import create_link
 
 ON_SQLITE = connection.vendor == "sqlite"
@@ -115,7 +114,7 @@ def write_everywhere(invoice: Invoice) -> None:
     make_recurring(invoice.company)
     write_to(invoice)
     make_printed_credit_note(invoice, "0.1")
-    receive_payment(actor=SYSTEM, customer_id=invoice.customer_id, amount=Decimal(5), remainder="credit")
+    make_credit(invoice.customer)
     create_link(actor=SYSTEM, invoice_id=invoice.pk)
     bring_file(
         actor=SYSTEM,

@@ -136,6 +136,16 @@ STORY = [
     Step("finance", "endRecurringInvoice", "POST recurring-invoices/{recurringId}/end"),
     Step("finance", "createRecurringInvoice", "POST recurring-invoices", "short", remember={"unusedRecurring": "id"}),
     Step("finance", "deleteRecurringInvoice", "DELETE recurring-invoices/{unusedRecurring}?version=1"),
+    Step("finance", "receivePayment", "POST payments", remember={"receiptId": "id"}),
+    Step("viewer", "getReceipt", "GET receipts/{receiptId}"),
+    Step("finance", "allocateCredit", "POST invoices/{invoiceId}/allocations", remember={"allocationId": "paymentId"}),
+    Step("finance", "undoAllocation", "POST allocations/{allocationId}/reverse"),
+    Step("finance", "writeOff", "POST invoices/{invoiceId}/write-off"),
+    Step("finance", "reinstate", "POST invoices/{invoiceId}/write-off/reinstate"),
+    Step("finance", "refundCredit", "POST customers/{customerId}/credit-refunds", remember={"creditEntryId": "id"}),
+    Step("viewer", "getCustomerCredit", "GET customers/{customerId}/credit"),
+    Step("viewer", "listCreditEntries", "GET credit-entries"),
+    Step("viewer", "getCreditEntry", "GET credit-entries/{creditEntryId}"),
     Step("admin", "createCompany", "POST companies"),
 ]
 

@@ -19,6 +19,7 @@ from invoices.tests.factories import make_draft, make_issued, make_item, make_re
 from parties.models import Company
 from parties.tests.factories import make_bank_account, make_company, make_customer
 from payments.services import apply_payment
+from payments.tests.factories import make_credit
 from reports.statement_runs.services import run_statements
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +38,7 @@ FILTERS = {
     "recurring-invoices": {"status", "customerId", "companyId"},
     "payments": {"invoiceId", "customerId", "companyId", "method", "reference", "kind", "paidAtFrom", "paidAtTo"},
     "credit-notes": {"invoiceId", "customerId", "companyId", "currency", "number", "issueDateFrom", "issueDateTo"},
+    "credit-entries": {"customerId", "companyId", "currency", "kind"},
     "customers": {"companyId", "externalId", "archived", "search"},
     "users": {"companyId", "active"},
     "companies": set(),
@@ -75,6 +77,7 @@ def client(company: Company) -> Any:
         apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount="1")
         make_credit_note(invoice, "0.5")
         make_draft(company, make_item("10"), customer=customer, **days)
+        make_credit(customer)
         make_recurring(company, customer=customer, name=name)
         run_statements(actor=SYSTEM, company=company, month=date(2020, 1 + number, 1), customer_ids=[customer.pk])
         make_rate(company, day=date(2026, 3, 1 + number % 2))

@@ -99,6 +99,18 @@ FOREIGN: dict[tuple[str, str, str], tuple[str, str]] = {
     ("payments", "GET", "query.companyId"): ("company", EMPTY),
     ("payments", "GET", "query.customerId"): ("customer", EMPTY),
     ("payments", "GET", "query.invoiceId"): ("paid", EMPTY),
+    ("payments", "POST", "body.customerId"): ("customer", "customer_unknown"),
+    ("payments", "POST", "body.allocations.0.invoiceId"): ("issued", "allocation_invalid"),
+    ("receipt", "GET", "path.id"): ("receipt", NOT_FOUND),
+    ("invoice-allocations", "POST", "path.id"): ("paid", NOT_FOUND),
+    ("allocation-reverse", "POST", "path.id"): ("allocation", NOT_FOUND),
+    ("invoice-write-off", "POST", "path.id"): ("paid", NOT_FOUND),
+    ("invoice-reinstate", "POST", "path.id"): ("written_off", NOT_FOUND),
+    ("customer-credit", "GET", "path.id"): ("customer", NOT_FOUND),
+    ("customer-credit-refunds", "POST", "path.id"): ("customer", NOT_FOUND),
+    ("credit-entries", "GET", "query.companyId"): ("company", EMPTY),
+    ("credit-entries", "GET", "query.customerId"): ("customer", EMPTY),
+    ("credit-entry", "GET", "path.id"): ("credit_entry", NOT_FOUND),
     ("payment", "GET", "path.id"): ("payment", NOT_FOUND),
     ("payment-pdf", "GET", "path.id"): ("payment", NOT_FOUND),
     ("invoice-credit-notes", "POST", "path.id"): ("credited", NOT_FOUND),
@@ -263,7 +275,7 @@ def test_what_belongs_to_two_companies_of_one_member_does_not_mix():
     between = ("customerId", "items.0.id", "paymentId", "path.payment_id")
     wanted = [row for row in FOREIGN.items() if row[0][1] != "GET" and row[0][2].endswith(between)]
 
-    assert len(wanted) == 12
+    assert len(wanted) == 13
     assert list(places_refused(member, own, other, wanted)) == []
 
 

@@ -22,8 +22,9 @@ from notifications.models import Message, StatementRun
 from notifications.services import deliver_due, request_sending
 from parties.models import BankAccount, Company, Customer
 from parties.tests.factories import IBAN, make_bank_account, make_company, make_customer
-from payments.models import Payment
+from payments.models import AccountEntry, Payment, Receipt
 from payments.services import apply_payment
+from payments.tests.factories import make_allocation, make_credit, make_written_off
 from portal.services import create_link
 from reports.statement_runs.services import run_statements
 
@@ -50,6 +51,10 @@ class World:
     payment: Payment
     credited: Invoice
     credit_note: CreditNote
+    receipt: Receipt
+    credit_entry: AccountEntry
+    allocation: Payment
+    written_off: Invoice
     bank_account: BankAccount
     exchange_rate: ExchangeRate
     recurring: RecurringInvoice
@@ -72,6 +77,7 @@ def make_world(company: Company | None = None) -> World:
     company = company or make_company()
     paid = make_issued(company, customer=make_customer(company, email="accounts@acme.test"))
     payment = apply_payment(actor=SYSTEM, invoice_id=paid.pk, amount="50")
+    received = make_credit(paid.customer)
     message = request_sending(actor=SYSTEM, invoice_id=paid.pk)
     deliver_due()
     request_sending(actor=SYSTEM, invoice_id=paid.pk)
@@ -88,6 +94,10 @@ def make_world(company: Company | None = None) -> World:
         payment=payment,
         credited=credited,
         credit_note=make_printed_credit_note(credited, "1"),
+        receipt=received.receipt,
+        credit_entry=received.credit,
+        allocation=make_allocation(make_issued(company)),
+        written_off=make_written_off(company),
         bank_account=company.bank_accounts.first() or make_bank_account(company),
         exchange_rate=make_rate(company),
         recurring=make_recurring(company, start_date=company.today()),
@@ -126,6 +136,14 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
     now, named = {"version": 1}, {"companyId": world.company.pk}
     account = {"email": "new@example.test", "password": PASSWORD, "role": "Viewer", "companyIds": [world.company.pk]}
     roles = {"memberships": [{"companyId": world.company.pk, "role": "Finance"}]}
+    payer, share = {"id": world.paid.customer_id}, {"invoiceId": world.issued.pk, "amount": "15.00"}
+    receipt = {
+        "customerId": world.issued.customer_id,
+        "amount": "20.00",
+        "allocations": [share],
+        "remainder": "credit",
+        "reference": "EFT 1",
+    }
     bill = {"customerId": world.customer.pk, "items": [ITEM]}
     return {
         ("register", "POST"): Ask({}, {}, account),
@@ -182,6 +200,16 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("invoice-refunds", "POST"): Ask(paid, {}, {"amount": "20.00", "paymentId": world.payment.pk}),
         ("payment-reverse", "POST"): Ask(paid | {"payment_id": world.payment.pk}, {}, {"reason": "Bounced"}),
         ("payments", "GET"): Ask({}, named | {"invoiceId": world.paid.pk, "customerId": world.paid.customer_id}, None),
+        ("payments", "POST"): Ask({}, {}, receipt),
+        ("receipt", "GET"): Ask({"id": world.receipt.pk}, {}, None),
+        ("invoice-allocations", "POST"): Ask(paid, {}, {"amount": "5.00"}),
+        ("allocation-reverse", "POST"): Ask({"id": world.allocation.pk}, {}, {"reason": "Wrong invoice"}),
+        ("invoice-write-off", "POST"): Ask(paid, {}, {"reason": "Small"}),
+        ("invoice-reinstate", "POST"): Ask({"id": world.written_off.pk}, {}, {"reason": "It came after all"}),
+        ("customer-credit", "GET"): Ask(payer, {}, None),
+        ("customer-credit-refunds", "POST"): Ask(payer, {}, {"amount": "5.00", "reason": "Asked for"}),
+        ("credit-entries", "GET"): Ask({}, named | {"customerId": world.paid.customer_id}, None),
+        ("credit-entry", "GET"): Ask({"id": world.credit_entry.pk}, {}, None),
         ("payment", "GET"): Ask({"id": world.payment.pk}, {}, None),
         ("payment-pdf", "GET"): Ask({"id": world.payment.pk}, {}, None),
         ("invoice-credit-notes", "POST"): Ask({"id": world.credited.pk}, {}, credit),

@@ -14,6 +14,7 @@ from notifications.services import request_sending
 from parties.services import move_period_lock, update_customer
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment, refund_payment, reverse_payment
+from payments.tests.factories import make_credit
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +27,8 @@ REQUESTS = {
     "refund": ("post", "/refunds", {"amount": "1"}),
     "send": ("post", "/send", {}),
     "creditNote": ("post", "/credit-notes", {"reason": "Came back"}),
+    "allocate": ("post", "/allocations", {"amount": "1"}),
+    "writeOff": ("post", "/write-off", {"reason": "Small"}),
 }
 
 
@@ -60,6 +63,12 @@ def with_address(company):
 def on_its_way(company):
     invoice = with_address(company)
     request_sending(actor=SYSTEM, invoice_id=invoice.pk)
+    return invoice
+
+
+def with_credit(company):
+    invoice = make_issued(company)
+    make_credit(invoice.customer)
     return invoice
 
 
@@ -104,6 +113,7 @@ STATES = [
     on_its_way,
     locked_issued,
     part_paid,
+    with_credit,
     paid,
     refunded,
     reversed_payment,

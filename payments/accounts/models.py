@@ -28,7 +28,7 @@ class CustomerAccount(Recorded):
     history = RecordedHistory(short_name="account")
 
     class Meta:
-        ordering = ("customer", "currency")
+        ordering = ("customer_id", "currency")
         constraints = [
             models.UniqueConstraint(
                 fields=("customer", "currency"),
@@ -90,7 +90,9 @@ class AccountEntry(Recorded):
     guards: ClassVar[tuple[Guard, ...]] = (AppendOnly(),)
 
     account = models.ForeignKey(CustomerAccount, on_delete=models.PROTECT, related_name="entries")
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    # Both have indexes below that begin with them.
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+", db_index=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="credit_entries", db_index=False)
     kind = models.CharField(max_length=12, choices=AccountKind)
     amount = AmountField(help_text="Positive for what adds to the credit, negative for what uses it.")
     currency = models.CharField(max_length=3)
@@ -108,6 +110,7 @@ class AccountEntry(Recorded):
         verbose_name_plural = "account entries"
         indexes = [
             models.Index(fields=("company", "id"), name="account_entry_company"),
+            models.Index(fields=("customer", "id"), name="account_entry_customer"),
             models.Index(fields=("company", "paid_at"), name="account_entry_paid_at"),
         ]
         constraints = [

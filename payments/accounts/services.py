@@ -18,6 +18,7 @@ from django.utils import timezone
 from audit.actors import Actor
 from audit.models import Change
 from audit.services import recording, require_version, write_version
+from core.database import KEYS
 from core.errors import DomainError, NotFound
 from core.money import ZERO
 from core.text import clean_text
@@ -96,7 +97,8 @@ def lock_account(customer: Customer, currency: str) -> CustomerAccount:
 
     Locked after invoices and before the journal entry is opened.
     """
-    accounts = CustomerAccount.objects.select_for_update().filter(customer_id=customer.pk, currency=currency)
+    # Nothing is joined: by an order of the customer its row would be locked, too.
+    accounts = CustomerAccount.objects.select_for_update().filter(customer_id=customer.pk, currency=currency).order_by()
     account = accounts.first()
     if account is None:
         _wait_for_a_rival(customer.pk)
@@ -133,6 +135,7 @@ def post_to_account(
     entry = AccountEntry(
         account=account,
         company_id=account.company_id,
+        customer_id=account.customer_id,
         kind=kind,
         amount=amount,
         currency=account.currency,
@@ -193,16 +196,7 @@ def receive_payment(
             payments = [
                 _pay_from(receipt, invoice, share, change) for invoice, share in zip(invoices, checked, strict=True)
             ]
-            credit = account and post_to_account(
-                account=account,
-                kind=AccountKind.OVERPAYMENT,
-                amount=left,
-                paid_at=moment,
-                method=method,
-                reference=reference,
-                receipt=receipt,
-                change=change,
-            )
+            credit = _keep(receipt, account, left, change) if account else None
     return Received(receipt, payments, credit)
 
 
@@ -406,7 +400,7 @@ def _lock_allocated(allocations: Sequence[Allocation]) -> list[Invoice]:
         raise AllocationInvalid("Each invoice is named once.", field="allocations")
     if len(ids) > MOST_ALLOCATIONS:
         raise AllocationInvalid(f"At most {MOST_ALLOCATIONS} invoices at once.", field="allocations")
-    locked = lock_invoices(ids)
+    locked = lock_invoices([pk for pk in ids if pk in KEYS])
     for place, pk in enumerate(ids):
         if pk not in locked:
             raise _no_such_invoice(place)
@@ -448,6 +442,20 @@ def _pay_from(receipt: Receipt, invoice: Invoice, share: CheckedPayment, change:
     payment.save(force_insert=True)
     settle_invoice(invoice=invoice, amount=share.amount, entries=1, reference=share.reference, change=change)
     return payment
+
+
+def _keep(receipt: Receipt, account: CustomerAccount, amount: Decimal, change: Change) -> AccountEntry:
+    """What is left of the receipt becomes credit."""
+    return post_to_account(
+        account=account,
+        kind=AccountKind.OVERPAYMENT,
+        amount=amount,
+        paid_at=receipt.paid_at,
+        method=receipt.method,
+        reference=receipt.reference,
+        receipt=receipt,
+        change=change,
+    )
 
 
 def _open_moment(paid_at: datetime | date | None, company: Company) -> datetime:

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         ("reports", "0003_sums_of_credit_notes"),
         ("parties", "0004_printing"),
         ("invoices", "0012_series_have_a_kind"),
-        ("payments", "0005_kinds_of_entries"),
+        ("payments", "0006_customers_credit"),
         ("credits", "0001_initial"),
     ]
     operations = [migrations.RunPython(add_up, migrations.RunPython.noop, elidable=True)]
