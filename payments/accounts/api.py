@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from core.api.fields import ExactDecimalField, MomentField, MoneyField, TextField
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
+from core.money import ZERO
 from invoices.api import InvoiceStateSerializer
 from invoices.selectors import invoice_reference
 from invoices.services import CustomerUnknown
@@ -357,6 +358,6 @@ class CreditEntryViewSet(ScopedViewSet):
 
 def receipt_data(receipt: Receipt) -> dict[str, Any]:
     """The receipt as the API shows it. It was read with its payments and what was left of it."""
-    receipt.credit = sum(entry.amount for entry in receipt.account_entries.all())  # type: ignore[attr-defined]  # it is set on the instance
+    receipt.credit = sum((entry.amount for entry in receipt.account_entries.all()), ZERO)  # type: ignore[attr-defined]  # it is set on the instance
     data: dict[str, Any] = ReceiptSerializer.represent(receipt)
     return data

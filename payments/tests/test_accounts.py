@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from accounts.tests.factories import api_client, make_user
 from audit.actors import SYSTEM
 from audit.books import faults
 from core.errors import DomainError
@@ -197,3 +198,9 @@ def test_credit_is_not_given_back_before_it_was_there(customer):
 def test_a_customer_with_money_is_not_deleted(customer):
     receive(customer, "10", remainder="credit")
     refused("customer_in_use", delete_customer, actor=SYSTEM, customer_id=customer.pk)
+
+
+def test_a_receipt_without_a_remainder_has_no_credit(company, customer, invoices):
+    client, share = api_client(make_user("Finance", company)), {"invoiceId": invoices[0].pk, "amount": "115.00"}
+    reply = client.post("/api/payments", {"customerId": customer.pk, "amount": "115.00", "allocations": [share]})
+    assert (reply.status_code, reply.json()["credit"]) == (201, "0.00")
