@@ -38,7 +38,8 @@ from invoices.admin import allowed_actions
 from invoices.lifecycle import Status, settled_status
 from invoices.models import Invoice
 from invoices.selectors import invoice_documents_of, invoice_timeline
-from payments.admin import PaidInvoiceAdmin, money_of
+from payments.accounts.admin import AccountedInvoiceAdmin
+from payments.admin import money_of
 
 QUANTITY = "quantity_"
 """What the names of the quantities begin with; the id of the line follows."""
@@ -162,10 +163,10 @@ class CreditPage(CommandPage):
         return "whole" if refusal.field == "items" else refusal.field
 
 
-class CreditedInvoiceAdmin(PaidInvoiceAdmin):
+class CreditedInvoiceAdmin(AccountedInvoiceAdmin):
     """Invoices with their credit notes, and the button that issues one. Registered in the rooms above."""
 
-    command_pages = (*PaidInvoiceAdmin.command_pages, CreditPage)
+    command_pages = (*AccountedInvoiceAdmin.command_pages, CreditPage)
 
     def further_context(self, request: HttpRequest, invoice: Invoice) -> dict[str, Any]:
         """The credit notes, the newest first."""

@@ -158,6 +158,8 @@ def visits(world: World, reader: User) -> dict[str, list[str]]:
         "invoices_invoice_make-link": [world.issued],
         "invoices_invoice_pay": [world.issued],
         "invoices_invoice_refund": [world.paid],
+        "invoices_invoice_use-credit": [world.paid],
+        "invoices_invoice_write-off": [world.issued],
         "invoices_invoice_renew-link": [world.paid],
         "invoices_invoice_revoke-link": [world.paid],
         "invoices_invoice_send": [world.issued],

@@ -71,7 +71,16 @@ def obstacle_to_allocating(invoice: Invoice, user: Any) -> str | None:
     if not user.may("payments.allocate_credit", invoice.company_id):
         return PermissionDenied.code
     code = obstacle(Command.PAY, facts_of(invoice))
-    return code or (None if getattr(invoice, "has_credit", False) else "credit_exceeded")
+    return code or (None if _has_credit(invoice) else "credit_exceeded")
+
+
+def _has_credit(invoice: Invoice) -> bool:
+    """Whether its customer has credit in its currency; known where the whole document was read."""
+    known: bool | None = getattr(invoice, "has_credit", None)
+    if known is not None:
+        return known
+    accounts = CustomerAccount.objects.filter(customer=invoice.customer_id, currency=invoice.currency)
+    return accounts.filter(balance__gt=0).exists()
 
 
 def obstacle_to_writing_off(invoice: Invoice, user: Any) -> str | None:
