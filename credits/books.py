@@ -9,7 +9,7 @@ from django.db.models import IntegerField, Prefetch
 from django.db.models.functions import Length, Substr
 
 from audit.books import Fault, name_documents, register
-from core.money import ZERO, minor_units
+from core.money import ZERO, UnknownCurrency, minor_units
 from credits.models import CreditNote, CreditNoteItem, StoredCreditNote
 from credits.selectors import parts_of
 from credits.split import CreditableLine, Parts, part_of
@@ -47,7 +47,11 @@ def credit_notes_follow_from_invoices() -> Iterator[Fault]:
 def _faults_of(invoice: Invoice) -> Iterator[Fault]:
     """The notes issued once more, one after the other."""
     left = {line.pk: CreditableLine(line.quantity, parts_of(line)) for line in invoice.lines.all()}
-    total = ZERO
+    try:
+        total, decimals = ZERO, minor_units(invoice.currency)
+    except UnknownCurrency as unknown:
+        yield Fault("Invoice", invoice.pk, invoice.number or "", unknown.detail)
+        return
     for note in invoice.credit_notes.all():
         total += note.total
         yield from _head_faults(note, invoice, is_last=total == invoice.total)
@@ -56,9 +60,7 @@ def _faults_of(invoice: Invoice) -> Iterator[Fault]:
             if line is None or item.quantity > line.quantity_left:
                 yield _fault(note, f"credits more of line {item.line_id} than there is")
                 continue
-            expected = part_of(
-                line, item.quantity, decimals=minor_units(note.currency), is_gross=invoice.prices_include_vat
-            )
+            expected = part_of(line, item.quantity, decimals=decimals, is_gross=invoice.prices_include_vat)
             if parts_of(item) != expected:
                 yield _fault(note, f"takes {parts_of(item)} of line {item.line_id}; worked out it is {expected}")
             left[item.line_id] = CreditableLine(

@@ -358,6 +358,8 @@ SPECTACULAR_SETTINGS = {
         "RecurringAction": "invoices.recurring.models.OnRun",
         "PaymentMethod": "payments.ledger.Method",
         "EntryKind": "payments.ledger.Kind",
+        "CreditEntryKind": "payments.accounts.rules.AccountKind",
+        "Remainder": "payments.accounts.rules.Remainder",
         "SeriesKind": "invoices.models.SeriesKind",
         "Role": "accounts.roles.Role",
         "SessionKind": "accounts.sign_ins.api.KINDS",

@@ -157,13 +157,20 @@ CREDITED_VAT_BY_DAY = Topic(
     f"{CREDITED_VAT} FROM {{notes}} AS document JOIN {CREDITED_LINES} = document.note_id",
     f"{CREDITED_VAT} FROM {NOTES} AS document JOIN {CREDITED_LINES} = document.id",
 )
+
+
+def money_rows(condition: str = "") -> str:
+    """A SELECT of the money of all entries of invoices, and of the credit of customers, that meet the condition."""
+    values = entry_values(connection.vendor, "entry")
+    return " UNION ALL ".join(f"SELECT {values} FROM {table} AS entry {condition}" for table in (ENTRIES, CREDIT))
+
+
 MONEY_BY_DAY = Topic(
     MoneyByDay,
     ("company_id", "currency", "time_zone", "day"),
     ("received", "returned"),
     f"SELECT {', '.join(ENTRY_COLUMNS)} FROM {{entries}}",
-    f"SELECT {entry_values(connection.vendor, 'entry')} FROM {ENTRIES} AS entry "
-    f"UNION ALL SELECT {entry_values(connection.vendor, 'entry')} FROM {CREDIT} AS entry",
+    money_rows(),
 )
 MOVED_COMPANIES = (
     f"SELECT part.company_id FROM ({MONEY_BY_DAY.kept_and_waiting()}) AS part "
@@ -209,7 +216,7 @@ def differences() -> Iterator[tuple[Topic, dict[str, Any], dict[str, int]]]:
         less = ", ".join((*topic.keys, *(f"-{name}" for name in topic.sums)))
         booked, differs = topic.rows, " OR ".join(f"{name} <> 0" for name in topic.sums)
         if topic is MONEY_BY_DAY:
-            booked = f"{booked} WHERE entry.company_id NOT IN ({MOVED_COMPANIES})"
+            booked = money_rows(f"WHERE entry.company_id NOT IN ({MOVED_COMPANIES})")
             differs = f"({differs}) AND company_id NOT IN ({MOVED_COMPANIES})"
         summed = topic.summed(f"{topic.kept_and_waiting()} UNION ALL SELECT {less} FROM ({booked}) AS booked")
         with connection.chunked_cursor() as cursor:

@@ -32,6 +32,10 @@ from parties.tests.factories import make_company
 
 pytestmark = BROWSER_TEST
 
+SETTLED = """document.fonts.ready.then(
+    () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+)"""
+"""The fonts have come, and what follows from another size was done: two frames later."""
 TELEPHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 LONG_NAME = "Grundstücksverwaltungsgesellschaft"
@@ -218,6 +222,7 @@ def faults_of(page: Any, axe: str, name: str, address: str) -> list[str]:
     for theme, size, rules in (("dark", DESK, CONTRAST), ("light", TELEPHONE, EVERYTHING)):
         page.set_viewport_size(size)
         page.evaluate("dark => document.documentElement.classList.toggle('dark', dark)", theme == "dark")
+        page.evaluate(SETTLED)
         found += [f"{theme}, {size['width']} px: {fault}" for fault in contrast_and_names(page, axe, rules)]
         wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         found += [f"{wider} px too wide at {size['width']} px"] if wider > 0 else []

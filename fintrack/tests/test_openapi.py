@@ -75,6 +75,7 @@ def test_enumerations_have_the_names_that_people_use():
     assert names == {
         "BulkCreateAction",
         "BulkIssueAction",
+        "CreditEntryKind",
         "EntryKind",
         "InvoiceStatus",
         "MessageKind",
@@ -90,6 +91,7 @@ def test_enumerations_have_the_names_that_people_use():
         "RecurringAction",
         "RecurringInterval",
         "RecurringStatus",
+        "Remainder",
         "ReportFormat",
         "Role",
         "SessionKind",
