@@ -170,6 +170,8 @@ class Recorded(models.Model):
 
     guards: ClassVar[tuple[Guard, ...]] = ()
     api_names: ClassVar[dict[str, str]] = {}
+    amount_currencies: ClassVar[dict[str, str]] = {}
+    """Amount -> the field that names its currency, where that is not `currency`."""
     internal_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that are recorded, so that auditors see them, and are no part of what the API shows of a row."""
 

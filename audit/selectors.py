@@ -63,11 +63,11 @@ class TimelinePage:
 def public_values(model: type[Recorded], row: Any) -> dict[str, Any]:
     """The values of a live or history row of `model` under the API's names, as JSON can carry them.
 
-    Amounts are strings with the decimals of the row's currency, timestamps UTC with ``Z``.
+    Amounts are strings with the decimals of their currency, timestamps UTC with ``Z``.
     """
-    currency = getattr(row, "currency", None)
+    named = model.amount_currencies
     return {
-        name: _public_value(field, getattr(row, field.attname), currency)
+        name: _public_value(field, getattr(row, field.attname), getattr(row, named.get(field.name, "currency"), None))
         for name, field in _reported_fields(model).items()
     }
 

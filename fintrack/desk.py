@@ -16,6 +16,7 @@ SIDEBAR = (
         (
             ("invoices.Invoice", "receipt_long"),
             ("payments.Payment", "payments"),
+            ("credits.CreditNote", "assignment_return"),
             ("parties.Customer", "groups"),
             ("invoices.RecurringInvoice", "event_repeat"),
             ("imports.ImportFile", "upload_file"),
@@ -37,6 +38,7 @@ SIDEBAR = (
         (
             ("parties.Company", "apartment"),
             ("parties.BankAccount", "account_balance"),
+            ("currencies.ExchangeRate", "currency_exchange"),
             ("accounts.User", "person"),
             ("accounts.Membership", "badge"),
         ),

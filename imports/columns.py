@@ -14,6 +14,7 @@ from django.db.models import TextChoices
 
 from core.errors import DomainError
 from core.money import exact
+from currencies.rates import RATE_DECIMALS
 
 NUMBER_DECIMALS = 6
 YES, NO = frozenset({"yes", "true", "1", "ja", "oui"}), frozenset({"no", "false", "0", "nein", "non", ""})
@@ -75,13 +76,18 @@ def text(cell: str, reading: Reading) -> str:
 
 
 def whole_or_decimal(cell: str, reading: Reading) -> Decimal:
-    """A number of up to six decimals, its thousands set apart by the other mark, a space or an apostrophe, or not."""
+    """A number of up to six decimals."""
+    return _number(cell, reading, NUMBER_DECIMALS)
+
+
+def _number(cell: str, reading: Reading, decimals: int) -> Decimal:
+    """A number, its thousands set apart by the other mark, a space or an apostrophe, or not."""
     mark, other = (",", ".") if reading.decimals == DecimalMark.COMMA else (".", ",")
     bare = re.sub(r"[ \u00a0\u202f']", "", cell)
     groups = rf"\d{{1,3}}(?:{re.escape(other)}\d{{3}})+"
     if not re.fullmatch(rf"[+-]?(?:{groups}|\d+)?(?:{re.escape(mark)}\d+)?", bare, re.ASCII) or not bare.strip("+-"):
         raise CellWrong(f"{cell!r} is no number as the file writes them ({DecimalMark(reading.decimals).label}).")
-    return exact(Decimal(bare.replace(other, "").replace(mark, ".")), decimals=NUMBER_DECIMALS)
+    return exact(Decimal(bare.replace(other, "").replace(mark, ".")), decimals=decimals)
 
 
 def rate(cell: str, reading: Reading) -> Decimal:
@@ -89,6 +95,11 @@ def rate(cell: str, reading: Reading) -> Decimal:
     is_percentage = cell.endswith("%")
     number = whole_or_decimal(cell.removesuffix("%").strip(), reading)
     return number / 100 if is_percentage or number > 1 else number
+
+
+def exchange_rate(cell: str, reading: Reading) -> Decimal:
+    """An exchange rate."""
+    return _number(cell, reading, RATE_DECIMALS)
 
 
 def day(cell: str, reading: Reading) -> date:
@@ -140,6 +151,12 @@ LINE_COLUMNS = (
     Column("vat_rate", "VAT rate", rate, aliases=("vat", "taxrate", "tax", "vatrate")),
     Column("prices_include_vat", "Prices include VAT", truth, aliases=("gross", "inclusive", "pricesincludevat")),
 )
+RATE_COLUMN = Column(
+    "exchange_rate",
+    "Exchange rate (of 1 unit, in the company's currency)",
+    exchange_rate,
+    aliases=("fxrate", "currencyrate"),
+)
 PAID_COLUMNS = (
     Column("paid", "Paid so far", whole_or_decimal, aliases=("amountpaid", "paidamount")),
     Column("paid_on", "Paid on", day, aliases=("paymentdate", "paidat", "datepaid")),
@@ -149,7 +166,7 @@ NUMBER = Column("document", "Number", text, required=True, aliases=("invoiceno",
 COLUMNS: Mapping[str, Sequence[Column]] = {
     Kind.CUSTOMERS: CUSTOMER_COLUMNS,
     Kind.DRAFTS: (DOCUMENT, *LINE_COLUMNS),
-    Kind.ISSUED: (NUMBER, *LINE_COLUMNS, *PAID_COLUMNS),
+    Kind.ISSUED: (NUMBER, *LINE_COLUMNS, RATE_COLUMN, *PAID_COLUMNS),
     Kind.PAYMENTS: (
         Column("invoice", "Invoice number", text, required=True, aliases=("invoiceno", "invoicenumber", "number")),
         Column("amount", "Amount", whole_or_decimal, required=True, aliases=("paid", "value")),

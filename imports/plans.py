@@ -16,8 +16,9 @@ from imports.columns import Kind, read_row
 from imports.files import FileUnreadable, table_rows
 from imports.models import ImportFile
 from invoices.bulk import NewInvoice
+from invoices.exchange import exchange_values
 from invoices.models import Invoice
-from invoices.services import Item, require_billable, require_foreign_number, work_out
+from invoices.services import Item, WorkedDraft, require_billable, require_foreign_number, work_out
 from parties.models import Company, Customer
 from parties.services import clean_customer
 from payments.bulk import NewPayment
@@ -172,6 +173,7 @@ def new_invoice(file: ImportFile, plan: Plan, customer: Customer | None) -> NewI
         currency=head["currency"].upper() if "currency" in head else None,
         prices_include_vat=head.get("prices_include_vat", False),
         number=head["document"] if file.kind == Kind.ISSUED else None,
+        exchange_rate=head.get("exchange_rate"),
     )
 
 
@@ -196,6 +198,7 @@ def check_invoice(file: ImportFile, plan: Plan, customers: Customers) -> None:
         )
         if row.number is not None:
             require_foreign_number(row.number)
+            _require_rate(row, worked)
         paid = plan.head.get("paid", Decimal(0))
         if not 0 <= paid <= worked.totals.total:
             total = f"{worked.totals.total.normalize():f}"
@@ -204,6 +207,17 @@ def check_invoice(file: ImportFile, plan: Plan, customers: Customers) -> None:
             plan.problems.append(Problem(plan.rows[0], "paid_on", "Nothing is paid before it happened."))
     except DomainError as error:
         plan.refuse(error)
+
+
+def _require_rate(row: NewInvoice, worked: WorkedDraft) -> None:
+    """Raise NoExchangeRate where the document cannot be kept as issued for want of a rate."""
+    issued = Invoice(
+        company=row.company,
+        currency=worked.terms.currency,
+        issue_date=worked.issue_date,
+        vat_total=worked.totals.vat_total,
+    )
+    exchange_values(issued, rate_by_hand=row.exchange_rate)
 
 
 def _require_name(plan: Plan) -> None:

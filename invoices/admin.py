@@ -16,9 +16,10 @@ import invoices.recurring.admin  # noqa: F401  # both register their pages
 from accounts.admin import FoundedCompanyAdmin
 from audit.admin import CommandPage
 from audit.selectors import History
-from core.admin import ReasonForm, VerbForm, companies_where, require_page, require_permission
+from core.admin import ExactField, ReasonForm, VerbForm, companies_where, require_page, require_permission
 from core.api.downloads import pdf_reply
 from core.errors import DomainError
+from currencies.rates import RATE_DECIMALS
 from invoices.admin_bulk import BulkPage, Row
 from invoices.admin_forms import InvoiceForm, LineInline, draft_values, lines_of
 from invoices.admin_list import InvoiceListAdmin
@@ -77,6 +78,22 @@ class InvoicePage(CommandPage):
         return document_context(self.obj)
 
 
+class IssueForm(VerbForm):
+    """The exchange rate of an invoice in another currency than its company's."""
+
+    exchange_rate = ExactField(
+        decimals=RATE_DECIMALS, required=False, help_text="Empty: the recorded rate of the issue date."
+    )
+
+    def __init__(self, *args: Any, invoice: Invoice, **options: Any) -> None:
+        super().__init__(*args, **options)
+        own = invoice.company.currency
+        if invoice.currency == own:
+            del self.fields["exchange_rate"]
+        else:
+            self.fields["exchange_rate"].label = f"What 1 {invoice.currency} is in {own}"
+
+
 class IssuePage(InvoicePage):
     """The confirmation of an issue."""
 
@@ -85,6 +102,7 @@ class IssuePage(InvoicePage):
     command = Command.ISSUE
     permission = "invoices.issue_invoice"
     template = "invoices/admin/issue.html"
+    form_class = IssueForm
     is_primary = True
 
     @property
@@ -95,6 +113,10 @@ class IssuePage(InvoicePage):
     def require_possible(self) -> None:
         """Raise WrongStatus, InvoiceWithoutLines, CustomerArchived or PeriodLocked."""
         require_issuable(self.obj, has_lines=self.obj.lines.exists())
+
+    def form_options(self) -> dict[str, Any]:
+        """The draft, whose currency decides what is asked."""
+        return {"invoice": self.obj}
 
     def give(self, values: dict[str, Any]) -> str:
         """Issue the draft in the version that the page showed."""

@@ -21,7 +21,7 @@ from audit.conflicts import NOTHING
 from core.admin import ExactField, RateField, require_page
 from core.changelist import CountlessChangeList
 from core.exports import Columns
-from core.money import currency_codes, grouped_money
+from core.money import currency_codes, grouped_money, plain_text
 from core.spreadsheets import Amount
 from core.widgets import dress_fields
 from invoices.admin_bulk import BulkPage, chosen
@@ -200,6 +200,12 @@ class InvoiceChangeList(CountlessChangeList):
         return urlencode(pairs)
 
 
+def _company_vat(invoice: Invoice) -> Amount | str:
+    """The VAT in the company's currency, where there is one of its own."""
+    worth = invoice.company_vat
+    return Amount(worth.amount, worth.currency) if worth else ""
+
+
 class InvoiceListAdmin(RecordedAdmin):
     """The list of invoices, and the pages about what is filtered in it."""
 
@@ -220,6 +226,10 @@ class InvoiceListAdmin(RecordedAdmin):
         ("total", lambda invoice: Amount(invoice.total, invoice.currency)),
         ("paid", lambda invoice: Amount(invoice.paid, invoice.currency)),
         ("outstanding", lambda invoice: Amount(invoice.still_owed, invoice.currency)),
+        ("exchange_rate", lambda invoice: plain_text(invoice.exchange_rate) if invoice.exchange_rate else ""),
+        ("exchange_rate_date", "exchange_rate_date"),
+        ("company_currency", lambda invoice: invoice.company_currency or ""),
+        ("vat_in_company_currency", _company_vat),
     )
     list_display = (
         "document",

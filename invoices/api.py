@@ -26,6 +26,8 @@ from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet
 from core.money import money_text
 from core.text import EXTERNAL_ID_LENGTH
+from currencies.models import RateSource
+from currencies.rates import RATE_DECIMALS
 from invoices.documents import copy_with_payments, invoice_document_file
 from invoices.history import past_invoice
 from invoices.lifecycle import Status
@@ -62,9 +64,9 @@ class EntryKindField(serializers.CharField):
     """What an entry is: the payments room says which kinds there are."""
 
 
-@extend_schema_field({"$ref": "#/components/schemas/PaymentMethod"})
+@extend_schema_field({"oneOf": [{"$ref": "#/components/schemas/PaymentMethod"}, {"type": "string", "enum": [""]}]})
 class EntryMethodField(serializers.CharField):
-    """How money moved: the payments room says which ways there are."""
+    """How money moved, empty where none did: the payments room says which ways there are."""
 
 
 class ItemSerializer(CamelCaseSerializer):
@@ -124,9 +126,14 @@ class DraftChangeSerializer(CamelCaseSerializer):
 
 
 class IssueSerializer(CamelCaseSerializer):
-    """The version that the caller read, where they care."""
+    """The version that the caller read, where they care, and the exchange rate, where none is recorded."""
 
     version = serializers.IntegerField(required=False, min_value=1)
+    exchange_rate = ExactDecimalField(
+        decimals=RATE_DECIMALS,
+        required=False,
+        help_text="By hand: what one unit of the invoice's currency is worth in the company's. Else the recorded one.",
+    )
 
 
 class CancelSerializer(CamelCaseSerializer):
@@ -258,6 +265,17 @@ class VatBreakdownSerializer(CamelCaseSerializer):
     vat_amount = MoneyField()
 
 
+@extend_schema_serializer(component_name="VatTotalInCompanyCurrency")
+class CompanyVatSerializer(CamelCaseSerializer):
+    """The VAT of an invoice in its company's currency, as frozen at issue (EN 16931, BT-6 and BT-111)."""
+
+    currency = serializers.CharField()
+    amount = MoneyField()
+    exchange_rate = ExactDecimalField(decimals=RATE_DECIMALS, help_text="Of one unit of the invoice's currency.")
+    date = serializers.DateField(help_text="The day of the rate.")
+    source = serializers.ChoiceField(RateSource.choices)  # type: ignore[assignment]  # a field of this name
+
+
 class InvoiceSerializer(InvoiceRowSerializer):
     """An invoice, whole. Seller and buyer are those of the moment of issue."""
 
@@ -273,7 +291,11 @@ class InvoiceSerializer(InvoiceRowSerializer):
     discount_total = MoneyField(help_text="The document discount, net.")
     subtotal = MoneyField()
     vat_total = MoneyField()
+    vat_total_in_company_currency = CompanyVatSerializer(
+        source="company_vat", allow_null=True, help_text="Of an issued invoice in another currency."
+    )
     vat_breakdown = VatBreakdownSerializer(many=True)
+    credited = MoneyField(help_text="What less is owed without a payment: by credit notes.")
     seller = SellerSerializer(source="seller_details")
     customer = BuyerSerializer(source="buyer_details")
     items = LineSerializer(many=True, source="lines")
@@ -501,10 +523,11 @@ class InvoiceViewSet(ScopedViewSet):
     def issue(self, request: Request, id: int) -> Response:
         """Issue a draft: it gets its number and is frozen. One with a total of zero is paid at once."""
         invoice = self.scoped_object(invoice_reference)
-        version = self.stated_version(self.body(IssueSerializer).get("version"))
+        data = self.body(IssueSerializer)
+        data["version"] = self.stated_version(data.get("version"))
 
         def command() -> Response:
-            issued = issue_invoice(actor=self.caller, invoice_id=invoice.pk, version=version)
+            issued = issue_invoice(actor=self.caller, invoice_id=invoice.pk, **data)
             return self.document(InvoiceStateSerializer.represent(issued))
 
         return self.once(invoice.company_id, command)

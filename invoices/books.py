@@ -1,6 +1,6 @@
 """What must hold of invoices, for ``manage.py verify_books``: totals, statuses and numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from itertools import groupby
@@ -12,8 +12,10 @@ from django.db.models.functions import Length, Substr
 
 from audit.books import Fault, name_documents, register
 from core.errors import DomainError
+from core.money import currency_codes
+from currencies.rates import convert
 from invoices.lifecycle import Status, settled_status
-from invoices.models import Invoice, InvoiceLine, NumberSeries, StoredDocument
+from invoices.models import Invoice, InvoiceLine, NumberSeries, SeriesKind, StoredDocument
 from invoices.recurring.models import RecurringInvoice, RecurringInvoiceLine
 from invoices.selectors import invoice_rows
 from invoices.totals import Discount, LineTotals, PricedLine, Terms, document_totals
@@ -57,6 +59,7 @@ def register_checks() -> None:
     """Let verify_books look at the invoices, and name them and their lines by number."""
     register(totals_follow_from_lines)
     register(statuses_follow_from_money)
+    register(company_vat_follows_from_rates)
     register(numbers_have_no_gap)
     register(names_are_those_of_customers)
     register(stored_documents_are_unchanged)
@@ -85,9 +88,29 @@ def statuses_follow_from_money() -> Iterator[Fault]:
             yield _fault(invoice, f"status is {invoice.status}, the money makes it {expected.value}")
 
 
+def company_vat_follows_from_rates() -> Iterator[Fault]:
+    """The VAT of an invoice in its company's currency is its VAT at the rate frozen with it."""
+    columns = ("id", "number", "currency", "vat_total", "exchange_rate", "company_currency", "company_vat_total")
+    codes = frozenset(currency_codes())
+    foreign = Invoice.objects.filter(Q(exchange_rate__isnull=False) | Q(company_vat_total__isnull=False)).order_by("id")
+    for invoice in foreign.values_list(*columns, named=True).iterator(chunk_size=ROWS_AT_A_TIME):
+        expected = _company_vat(invoice, codes)
+        if invoice.company_vat_total != expected or invoice.company_currency == invoice.currency:
+            stored = f"{invoice.company_currency} {invoice.company_vat_total}"
+            yield _fault(invoice, f"VAT in the company's currency: {expected} at its rate; stored is {stored}")
+
+
+def _company_vat(invoice: Any, codes: Collection[str]) -> Decimal | None:
+    """The VAT at the frozen rate; None where the rate or its currency is none."""
+    if invoice.exchange_rate is None or invoice.company_currency not in codes:
+        return None
+    return convert(invoice.vat_total, invoice.exchange_rate, invoice.company_currency)
+
+
 def numbers_have_no_gap() -> Iterator[Fault]:
     """The numbers of each company and year run from the series' first without a gap, and the next follows the last."""
-    series = {(row.company_id, f"INV-{row.year}"): row for row in NumberSeries.objects.iterator()}
+    invoiced = NumberSeries.objects.filter(kind=SeriesKind.INVOICE)
+    series = {(row.company_id, str(row)): row for row in invoiced.iterator()}
     for key, group in groupby(_numbered_invoices(), key=lambda row: (row.company_id, row.prefix)):
         own = series.pop(key, None)
         expected = own.first_value if own else 1

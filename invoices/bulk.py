@@ -23,6 +23,9 @@ from core.database import KEYS
 from core.errors import ConstraintBroken, DomainError, constraint_broken
 from core.money import ZERO
 from core.text import clean_external_id
+from currencies.selectors import RateFinder
+from currencies.services import RateInvalid
+from invoices.exchange import exchange_values
 from invoices.models import Invoice, InvoiceLine
 from invoices.recurring.models import RecurringInvoice
 from invoices.services import (
@@ -90,6 +93,8 @@ class NewInvoice:
     issue: bool = False
     number: str | None = None
     """Under which it was issued elsewhere: it is issued under that, belongs to no series of ours, and is not mailed."""
+    exchange_rate: Decimal | None = None
+    """By hand, for an invoice that is issued in another currency than the company's."""
     occurrence: Occurrence | None = None
 
 
@@ -99,6 +104,7 @@ class DraftToIssue:
 
     invoice_id: int
     version: int | None = None
+    exchange_rate: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,8 @@ class _Checked:
     issue: bool
     number: str | None
     occurrence: Occurrence | None
+    exchange: dict[str, Any]
+    """The columns that freeze its exchange rate, where it is issued."""
 
 
 def create_invoices(*, actor: Actor, rows: Sequence[NewInvoice]) -> list[Outcome]:
@@ -125,9 +133,10 @@ def create_invoices(*, actor: Actor, rows: Sequence[NewInvoice]) -> list[Outcome
         companies = {pk: hold_company(pk) for pk in sorted({row.company.pk for row in rows if row.issue or row.number})}
         taken = _taken_external_ids(rows)
         checked = []
+        known = _Known(customers, companies, taken, RateFinder())
         for index, row in enumerate(rows):
             try:
-                checked.append(_checked(index, row, customers, companies, taken))
+                checked.append(_checked(index, row, known))
             except DomainError as refusal:
                 outcomes[index] = refusal
         outcomes |= _in_parts(checked, lambda part: _create(actor, part), lambda row: row.index)
@@ -154,8 +163,8 @@ def issue_invoices(*, actor: Actor, rows: Sequence[DraftToIssue]) -> list[Outcom
                 chosen[row.invoice_id] = index
             except DomainError as refusal:
                 outcomes[index] = refusal
-        invoices = [drafts.invoices[pk] for pk in chosen]
-        outcomes |= _in_parts(invoices, lambda part: _issue(actor, part), lambda invoice: chosen[invoice.pk])
+        pairs = [(drafts.invoices[pk], drafts.exchange[pk]) for pk in chosen]
+        outcomes |= _in_parts(pairs, lambda part: _issue(actor, part), lambda pair: chosen[pair[0].pk])
         for index in again:
             outcomes[index] = drafts.refusal_of(rows[index]) or outcomes[chosen[rows[index].invoice_id]]
     return [outcomes[index] for index in range(len(rows))]
@@ -171,6 +180,8 @@ class _Drafts:
             invoice.customer = customers[invoice.customer_id]
         lines = InvoiceLine.objects.filter(invoice__in=self.invoices).order_by()
         self.with_lines = set(lines.values_list("invoice_id", flat=True).distinct())
+        self.exchange: dict[int, dict[str, Any]] = {}
+        self.rates = RateFinder()
 
     def require_issuable(self, row: DraftToIssue) -> None:
         """Raise what `issue_invoice` raises."""
@@ -179,6 +190,7 @@ class _Drafts:
             raise InvoiceNotFound
         require_version(invoice, row.version)
         require_issuable(invoice, has_lines=invoice.pk in self.with_lines)
+        self.exchange[invoice.pk] = exchange_values(invoice, rate_by_hand=row.exchange_rate, rates=self.rates)
 
     def refusal_of(self, row: DraftToIssue) -> DomainError | None:
         """What `require_issuable` raises for the row, or None."""
@@ -208,16 +220,20 @@ def work_out_row(row: NewInvoice) -> WorkedDraft:
     )
 
 
-def _checked(
-    index: int,
-    row: NewInvoice,
-    customers: Mapping[int, Customer],
-    companies: Mapping[int, Company],
-    taken: set[tuple[int, str | None]],
-) -> _Checked:
-    """The row, worked out. Its external id is `taken` from now on. Raises what `create_draft` raises, or issuing it."""
+@dataclass(frozen=True)
+class _Known:
+    """What all rows are checked against: who is billed, who bills, the external ids that are taken, the rates."""
+
+    customers: Mapping[int, Customer]
+    companies: Mapping[int, Company]
+    taken: set[tuple[int, str | None]]
+    rates: RateFinder
+
+
+def _checked(index: int, row: NewInvoice, known: _Known) -> _Checked:
+    """The row, worked out. Its external id is taken from now on. Raises what `create_draft` raises, or issuing it."""
     worked = work_out_row(row)
-    customer = require_billable(customers.get(row.customer_id), row.company)
+    customer = require_billable(known.customers.get(row.customer_id), row.company)
     values = draft_values(worked, row.company, customer, row.external_id, row.metadata)
     if row.occurrence:
         values["recurring_invoice"] = row.occurrence.recurring_invoice
@@ -226,16 +242,21 @@ def _checked(
         if item.id is not None:
             raise no_such_line(position)
     external_id = (row.company.pk, values["external_id"])
-    if external_id in taken:
+    if external_id in known.taken:
         raise constraint_broken(Invoice, "invoice_external_id_unique")
     number = require_foreign_number(row.number) if row.number is not None else None
     values["is_imported"] = number is not None
+    exchange: dict[str, Any] = {}
     if row.issue or number:
-        values["company"] = companies[row.company.pk]
-        require_issuable(Invoice(**values), has_lines=bool(worked.lines))
+        values["company"] = known.companies[row.company.pk]
+        invoice = Invoice(**values)
+        require_issuable(invoice, has_lines=bool(worked.lines))
+        exchange = exchange_values(invoice, rate_by_hand=row.exchange_rate, rates=known.rates)
+    elif row.exchange_rate is not None:
+        raise RateInvalid("A rate is given as the invoice is issued.", field="exchange_rate")
     if values["external_id"]:
-        taken.add(external_id)
-    return _Checked(index, worked, values, row.issue, number, row.occurrence)
+        known.taken.add(external_id)
+    return _Checked(index, worked, values, row.issue, number, row.occurrence, exchange)
 
 
 def _taken_external_ids(rows: Sequence[NewInvoice]) -> set[tuple[int, str | None]]:
@@ -274,10 +295,12 @@ def _create(actor: Actor, rows: Sequence[_Checked]) -> list[Invoice]:
         if lines := _lines(invoices, rows):
             insert_rows(lines)
         _move_on(rows, changes)
-    to_issue = [invoice for invoice, row in zip(invoices, rows, strict=True) if row.issue and not row.number]
+    to_issue = [
+        (invoice, row.exchange) for invoice, row in zip(invoices, rows, strict=True) if row.issue and not row.number
+    ]
     if to_issue:
         _issue(actor, to_issue)
-    foreign = [(invoice, row.number) for invoice, row in zip(invoices, rows, strict=True) if row.number]
+    foreign = [(invoice, row.number, row.exchange) for invoice, row in zip(invoices, rows, strict=True) if row.number]
     if foreign:
         _keep_as_issued(actor, foreign)
     return invoices
@@ -308,27 +331,30 @@ def _lines(invoices: Iterable[Invoice], rows: Iterable[_Checked]) -> list[Invoic
     ]
 
 
-def _issue(actor: Actor, invoices: Sequence[Invoice]) -> Sequence[Invoice]:
+def _issue(actor: Actor, pairs: Sequence[tuple[Invoice, dict[str, Any]]]) -> Sequence[Invoice]:
+    """The invoices, issued; each comes with the columns that freeze its exchange rate."""
+    invoices = [invoice for invoice, _ in pairs]
     company_ids = [invoice.company_id for invoice in invoices]
     with recording_each(actor=actor, action="invoice.issued", company_ids=company_ids) as changes:
         numbers = _numbers_of(invoices)
         values = [
-            issued_values(invoice, numbers[invoice.pk], change)
-            for invoice, change in zip(invoices, changes, strict=True)
+            issued_values(invoice, numbers[invoice.pk], change) | exchange
+            for (invoice, exchange), change in zip(pairs, changes, strict=True)
         ]
         write_versions(invoices, values, changes)
     tell_issued(actor, invoices)
     return invoices
 
 
-def _keep_as_issued(actor: Actor, invoices: Sequence[tuple[Invoice, str]]) -> None:
+def _keep_as_issued(actor: Actor, invoices: Sequence[tuple[Invoice, str, dict[str, Any]]]) -> None:
     """Freeze what was issued elsewhere under its number. Nobody is told: the customer has it already."""
-    company_ids = [invoice.company_id for invoice, _ in invoices]
+    company_ids = [invoice.company_id for invoice, _, _ in invoices]
     with recording_each(actor=actor, action="invoice.imported", company_ids=company_ids) as changes:
         values = [
-            issued_values(invoice, number, change) for (invoice, number), change in zip(invoices, changes, strict=True)
+            issued_values(invoice, number, change) | exchange
+            for (invoice, number, exchange), change in zip(invoices, changes, strict=True)
         ]
-        write_versions([invoice for invoice, _ in invoices], values, changes)
+        write_versions([invoice for invoice, _, _ in invoices], values, changes)
 
 
 def _numbers_of(invoices: Iterable[Invoice]) -> dict[int, str]:

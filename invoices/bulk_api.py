@@ -10,12 +10,14 @@ from rest_framework import serializers
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 
+from core.api.fields import ExactDecimalField
 from core.api.problems import ProblemSerializer, problem_of
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet, read_id
 from core.database import KEYS
 from core.errors import DomainError, NotFound, PermissionDenied
 from core.scope import visible_to
+from currencies.rates import RATE_DECIMALS
 from invoices.api import DraftSerializer, InvoiceStateSerializer
 from invoices.bulk import MAXIMUM_ROWS, DraftToIssue, NewInvoice, Outcome, create_invoices, issue_invoices
 from invoices.models import Invoice
@@ -37,6 +39,9 @@ class BulkDraftSerializer(DraftSerializer):
     """A new invoice, and whether it is issued at once."""
 
     issue = serializers.BooleanField(required=False, help_text="Issue it too: the row is both or neither.")
+    exchange_rate = ExactDecimalField(
+        decimals=RATE_DECIMALS, required=False, help_text="By hand, for an invoice in another currency that is issued."
+    )
 
 
 class BulkIssueRowSerializer(CamelCaseSerializer):
@@ -44,6 +49,7 @@ class BulkIssueRowSerializer(CamelCaseSerializer):
 
     id = serializers.IntegerField()
     version = serializers.IntegerField(required=False, min_value=1)
+    exchange_rate = ExactDecimalField(decimals=RATE_DECIMALS, required=False, help_text="By hand.")
 
 
 @extend_schema_field(BulkDraftSerializer(many=True))
@@ -162,7 +168,9 @@ class BulkInvoiceViewSet(ScopedViewSet):
                     raise NotFound
                 self._require(company_ids[invoice_id], ISSUE)
             values = serializer.run_validation(row)
-            return DraftToIssue(invoice_id=values["id"], version=values.get("version"))
+            return DraftToIssue(
+                invoice_id=values["id"], version=values.get("version"), exchange_rate=values.get("exchange_rate")
+            )
 
         return self._answer(rows, read, issue_invoices, status=200)
 

@@ -80,6 +80,7 @@ class Facts:
     status: str
     has_lines: bool
     has_entries: bool
+    is_anything_paid: bool
     is_customer_archived: bool
     is_issue_date_locked: bool
     is_today_locked: bool
@@ -91,6 +92,8 @@ def obstacle(command: Command, facts: Facts) -> str | None:
         return "has_payments"
     if not allows(facts.status, command):
         return WrongStatus.code
+    if command is Command.REFUND and not facts.is_anything_paid:
+        return "refund_exceeds_paid"
     if command is Command.ISSUE and not facts.has_lines:
         return "invoice_without_lines"
     if command is Command.ISSUE and facts.is_customer_archived:

@@ -23,6 +23,8 @@ from core.model_fields import (
     within_limit,
 )
 from core.text import EXTERNAL_ID_LENGTH
+from currencies.models import ExchangeRateField, RateSource
+from currencies.rates import RATE_BOUND, ConvertedAmount
 from invoices.lifecycle import Status
 from invoices.recurring.models import OnRun, RecurringInvoice
 from invoices.totals import Discount, PricedLine, Terms, VatBreakdown, VatCategory, breakdown_of
@@ -72,13 +74,25 @@ class Invoice(Recorded):
                 "created_at",
                 "recurring_invoice",
                 "recurring_period",
+                "exchange_rate",
+                "exchange_rate_date",
+                "exchange_rate_source",
+                "company_currency",
+                "company_vat_total",
             ),
         ),
         FrozenSince("cancelled_at", ("issued_at",), message="a cancelled document stays cancelled"),
         OnlyRises("entry_count", message="entries are never taken back"),
     )
     api_names: ClassVar[dict[str, str]] = {"number": "invoiceNumber", "buyer": "customer"}
-    internal_fields: ClassVar[frozenset[str]] = frozenset({"credited", "entry_count", "is_imported"})
+    amount_currencies: ClassVar[dict[str, str]] = {"company_vat_total": "company_currency"}
+    internal_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("entry_count", "is_imported"),
+            # The API shows them together, as one object.
+            *("exchange_rate", "exchange_rate_date", "exchange_rate_source", "company_currency", "company_vat_total"),
+        }
+    )
 
     # Both have indexes below that begin with them.
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices", db_index=False)
@@ -121,6 +135,14 @@ class Invoice(Recorded):
         RecurringInvoice, on_delete=models.PROTECT, null=True, editable=False, related_name="invoices", db_index=False
     )
     recurring_period = models.DateField(null=True, editable=False, help_text="The day on which its period begins.")
+    # What it is worth in the company's currency, where it is in another one and has VAT, or there was a rate.
+    exchange_rate = ExchangeRateField(
+        null=True, editable=False, help_text="Units of the company's currency for one of the invoice's."
+    )
+    exchange_rate_date = models.DateField(null=True, editable=False)
+    exchange_rate_source = models.CharField(max_length=6, choices=RateSource, null=True, editable=False)
+    company_currency = models.CharField(max_length=3, null=True, editable=False)
+    company_vat_total = AmountField("VAT in the company's currency", null=True, editable=False)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
     issued_at = models.DateTimeField(null=True, editable=False)
     cancelled_at = models.DateTimeField(null=True, editable=False)
@@ -214,6 +236,32 @@ class Invoice(Recorded):
                 "paid",
                 "credited",
             ),
+            within_limit("invoice_company_vat_limited", "company_vat_total"),
+            within_limit("invoice_exchange_rate_limited", "exchange_rate", bound=RATE_BOUND),
+            models.CheckConstraint(
+                condition=Q(
+                    exchange_rate__isnull=True,
+                    exchange_rate_date__isnull=True,
+                    exchange_rate_source__isnull=True,
+                    company_currency__isnull=True,
+                    company_vat_total__isnull=True,
+                )
+                | (
+                    Q(
+                        exchange_rate__isnull=False,
+                        exchange_rate_date__isnull=False,
+                        exchange_rate_source__isnull=False,
+                        company_currency__isnull=False,
+                        company_vat_total__isnull=False,
+                        issued_at__isnull=False,
+                    )
+                    & Q(exchange_rate__gt=0, company_vat_total__gte=0)
+                    & ~Q(company_currency=F("currency"))
+                ),
+                name="invoice_exchange_rate_whole",
+                violation_error_code="rate_invalid",
+                violation_error_message="A rate is frozen at issue, with its day, its source and what it makes of VAT.",
+            ),
             # A CHECK passes on NULL, so each branch says of every nullable column whether it is set.
             models.CheckConstraint(
                 condition=(
@@ -283,6 +331,19 @@ class Invoice(Recorded):
             (line.vat_category, line.vat_rate, line.taxable_amount, line.vat_amount) for line in self.lines.all()
         )
         return breakdown_of(amounts, currency=self.currency)
+
+    @property
+    def company_vat(self) -> ConvertedAmount | None:
+        """The VAT in the company's currency as it was frozen at issue (EN 16931, BT-111); None where there is none."""
+        if self.company_vat_total is None or self.exchange_rate is None or self.exchange_rate_date is None:
+            return None
+        return ConvertedAmount(
+            currency=str(self.company_currency),
+            amount=self.company_vat_total,
+            exchange_rate=self.exchange_rate,
+            date=self.exchange_rate_date,
+            source=str(self.exchange_rate_source),
+        )
 
     @property
     def terms(self) -> Terms:
@@ -410,13 +471,22 @@ class StoredDocument(Recorded):
         return self.file_name
 
 
-class NumberSeries(models.Model):
-    """The next number of a company's invoices of a year, and the first. Its row is the last lock that an issue takes.
+class SeriesKind(models.TextChoices):
+    """What a series numbers, as its numbers begin."""
 
-    A counter, not a recorded row: each number it gave stands on an invoice, and the invoices prove it.
+    INVOICE = "INV", "Invoices"
+    CREDIT_NOTE = "CN", "Credit notes"
+
+
+class NumberSeries(models.Model):
+    """The next number of a company's documents of a kind and a year, and the first.
+
+    Its row is the last lock that an issue takes. A counter, not a recorded row: each number it gave stands on a
+    document, and the documents prove it.
     """
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=3, choices=SeriesKind, default=SeriesKind.INVOICE, db_default=SeriesKind.INVOICE)
     year = models.PositiveSmallIntegerField()
     first_value = models.PositiveIntegerField(default=1)
     next_value = models.PositiveIntegerField(default=1)
@@ -424,9 +494,9 @@ class NumberSeries(models.Model):
     class Meta:
         verbose_name_plural = "number series"
         constraints = [
-            models.UniqueConstraint(fields=("company", "year"), name="series_unique"),
+            models.UniqueConstraint(fields=("company", "kind", "year"), name="series_unique"),
             models.CheckConstraint(condition=Q(next_value__gte=F("first_value")), name="series_next_after_first"),
         ]
 
     def __str__(self) -> str:
-        return f"INV-{self.year}"
+        return f"{self.kind}-{self.year}"

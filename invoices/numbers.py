@@ -1,9 +1,9 @@
-"""The register of invoice numbers: every number of a series with what became of it, and whether one is missing.
+"""The register of numbers: every number of a series with what became of it, and whether one is missing.
 
 Whether the numbers run without a gap is asked of the numbers themselves, never of the counter that gave them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ from audit.exports import record_export
 from audit.models import history_model
 from core.api.downloads import table_reply
 from core.spreadsheets import Amount, Cell, Table
-from invoices.models import Invoice, NumberSeries
+from invoices.models import Invoice, NumberSeries, SeriesKind
 from parties.models import Company
 
 MISSING = "Missing"
@@ -53,6 +53,7 @@ class Numbering:
     """The numbers of a series as they are: how many, the first and the last (0: there is none), and what is wrong."""
 
     company: Company
+    kind: SeriesKind
     series: str
     count: int
     first: int
@@ -130,25 +131,45 @@ class RegisteredNumber:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """Where the numbers of a kind of series stand: the documents of a company, and what became of some numbers."""
+
+    documents: Callable[[Company], QuerySet[Any]]
+    """All of the company's, with their `number`."""
+    registered: Callable[[Company, Sequence[str]], Mapping[str, RegisteredNumber]]
+    """By number; a number that no document has is left out."""
+
+
+_numbered: dict[SeriesKind, Numbered] = {}
+
+
+def register_numbers(kind: SeriesKind, numbered: Numbered) -> None:
+    """Let the register show the numbers of a kind, which stand on documents of another room."""
+    _numbered[kind] = numbered
+
+
 def number_text(series: str, value: int) -> str:
     """The number of a series ("INV-2026") with this value: "INV-2026-000042"."""
     return f"{series}-{value:06d}"
 
 
-def numbering_of(company: Company, year: int) -> Numbering:
+def numbering_of(company: Company, year: int, kind: SeriesKind = SeriesKind.INVOICE) -> Numbering:
     """The numbers of the company's series of a year, each looked at: one statement, and one more where some miss."""
-    series = f"INV-{year}"
-    counter = NumberSeries.objects.filter(company=company, year=year).first()
-    count, first, last, repeated, missing = _facts(company, series)
+    series = f"{kind.value}-{year}"
+    counter = NumberSeries.objects.filter(company=company, kind=kind, year=year).first()
+    documents = _numbered[kind].documents(company)
+    count, first, last, repeated, missing = _facts(documents, series)
     return Numbering(
         company=company,
+        kind=kind,
         series=series,
         count=count,
         first=first,
         last=last,
         repeated=repeated,
         missing=missing,
-        gaps=tuple(_gaps(company, series)) if missing else (),
+        gaps=tuple(_gaps(documents, series)) if missing else (),
         expected_first=counter.first_value if counter else 1,
         expected_last=counter.next_value - 1 if counter else 0,
     )
@@ -157,10 +178,8 @@ def numbering_of(company: Company, year: int) -> Numbering:
 def registered(numbering: Numbering, *, start: int, size: int) -> list[RegisteredNumber]:
     """`size` numbers from the value `start` on, those that are missing in their places. Three statements."""
     numbers = [numbering.number(value) for value in range(start, min(start + size, numbering.end + 1))]
-    invoices = Invoice.objects.filter(company=numbering.company, number__in=numbers)
-    by_number = {str(invoice.number): invoice for invoice in invoices.defer("seller", "buyer", "metadata")}
-    steps = _steps([invoice.pk for invoice in by_number.values()])
-    return [_registered(number, by_number.get(number), steps) for number in numbers]
+    found = _numbered[numbering.kind].registered(numbering.company, numbers)
+    return [found.get(number) or RegisteredNumber(number) for number in numbers]
 
 
 def register_rows(numbering: Numbering) -> Iterator[RegisteredNumber]:
@@ -181,34 +200,34 @@ def register_file(*, actor: Actor, numbering: Numbering, file_format: str) -> St
     return table_reply(register_table(numbering), file_format, stem=f"numbers-{numbering.series}")
 
 
-def _facts(company: Company, series: str) -> tuple[int, int, int, int, int]:
+def _facts(documents: QuerySet[Any], series: str) -> tuple[int, int, int, int, int]:
     """How many numbers there are, the first and the last, how many repeat another, and how many miss in between."""
     sums = (
         "count(*), coalesce(min(value), 0), coalesce(max(value), 0), "
         "coalesce(sum(CASE WHEN value = previous THEN 1 ELSE 0 END), 0), "
         "coalesce(sum(CASE WHEN value > previous + 1 THEN value - previous - 1 ELSE 0 END), 0)"
     )
-    [facts] = _of_steps(company, series, f"{sums} FROM steps")
+    [facts] = _of_steps(documents, series, f"{sums} FROM steps")
     count, first, last, repeated, missing = map(int, facts)
     return count, first, last, repeated, missing
 
 
-def _gaps(company: Company, series: str) -> Iterator[Gap]:
+def _gaps(documents: QuerySet[Any], series: str) -> Iterator[Gap]:
     after_gaps = f"FROM steps WHERE value > previous + 1 ORDER BY value LIMIT {GAPS_SHOWN}"
-    for first, last in _of_steps(company, series, f"previous + 1, value - 1 {after_gaps}"):
+    for first, last in _of_steps(documents, series, f"previous + 1, value - 1 {after_gaps}"):
         yield Gap(number_text(series, first), number_text(series, last))
 
 
-def _of_steps(company: Company, series: str, selected: str) -> list[Any]:
+def _of_steps(documents: QuerySet[Any], series: str, selected: str) -> list[Any]:
     """What is selected from `steps`: each value of the series beside the one before it."""
     digits = Substr("number", len(series) + 2)
-    numbers: QuerySet[Any] = Invoice.objects.filter(company=company).alias(
+    numbers = documents.alias(
         other_than_digits=Func(digits, Value("0123456789"), function="LTRIM"), digit_count=Length(digits)
     )
     # The index is read from here to there; what a number looks like decides. (A regular expression takes ten times as
     # long.)
-    year = int(series.rpartition("-")[2])
-    narrowed = numbers.filter(number__gt=f"{series}-", number__lt=f"INV-{year + 1:04d}-")
+    kind, _, year = series.rpartition("-")
+    narrowed = numbers.filter(number__gt=f"{series}-", number__lt=f"{kind}-{int(year) + 1:04d}-")
     ours = narrowed.filter(other_than_digits="", digit_count__range=(1, 9))
     sql, parameters = ours.order_by().values_list(Cast(digits, BigIntegerField())).query.sql_with_params()
     steps = "SELECT value, lag(value) OVER (ORDER BY value) AS previous FROM numbered"
@@ -231,12 +250,23 @@ def _steps(invoice_ids: Sequence[int]) -> dict[tuple[int, bool], Any]:
     return found
 
 
-def _registered(number: str, invoice: Invoice | None, steps: dict[tuple[int, bool], Any]) -> RegisteredNumber:
-    if invoice is None:
-        return RegisteredNumber(number)
+def _invoices(company: Company) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(company=company)
+
+
+def _registered_invoices(company: Company, numbers: Sequence[str]) -> dict[str, RegisteredNumber]:
+    invoices = list(_invoices(company).filter(number__in=numbers).defer("seller", "buyer", "metadata"))
+    steps = _steps([invoice.pk for invoice in invoices])
+    return {str(invoice.number): _registered(invoice, steps) for invoice in invoices}
+
+
+register_numbers(SeriesKind.INVOICE, Numbered(_invoices, _registered_invoices))
+
+
+def _registered(invoice: Invoice, steps: dict[tuple[int, bool], Any]) -> RegisteredNumber:
     issue, cancellation = steps.get((invoice.pk, False)), steps.get((invoice.pk, True))
     return RegisteredNumber(
-        number=number,
+        number=str(invoice.number),
         status=invoice.status,
         invoice_id=invoice.pk,
         issue_date=invoice.issue_date,

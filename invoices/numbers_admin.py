@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from audit.list_exports import ExportedList
 from core.admin import ScopedFilter, require_page
 from core.exports import FILE_FORMATS, Columns
-from invoices.models import NumberSeries
+from invoices.models import NumberSeries, SeriesKind
 from invoices.numbers import number_text, numbering_of, register_file, registered
 
 PAGE_NUMBERS = 100
@@ -28,9 +28,9 @@ class NumberSeriesAdmin(ExportedList):
 
     list_display = ("series", "company", "first_number", "next_number")
     list_display_links = ("series",)
-    list_filter = ("year", ("company", ScopedFilter))
+    list_filter = ("kind", "year", ("company", ScopedFilter))
     list_select_related = ("company",)
-    ordering = ("-year", "company")
+    ordering = ("-year", "company", "-kind")
     export_columns: Columns = (
         ("series", str),
         ("company", "company.name"),
@@ -53,7 +53,7 @@ class NumberSeriesAdmin(ExportedList):
 
     @admin.display(description="next number")
     def next_number(self, series: NumberSeries) -> str:
-        """What the next invoice gets."""
+        """What the next document gets."""
         return number_text(str(series), series.next_value)
 
     def get_urls(self) -> list[Any]:
@@ -69,7 +69,7 @@ class NumberSeriesAdmin(ExportedList):
         """A page of the register, from the value of ?from= on, with what can be said of the whole."""
         series = self.existing(request, object_id)
         require_page(self.has_view_permission(request, series))
-        numbering = numbering_of(series.company, series.year)
+        numbering = numbering_of(series.company, series.year, SeriesKind(series.kind))
         asked = request.GET.get("from", "")
         start = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else numbering.start
         start = max(start, numbering.start)
@@ -96,6 +96,6 @@ class NumberSeriesAdmin(ExportedList):
         """The whole register as a file."""
         series = self.existing(request, object_id)
         require_page(self.has_view_permission(request, series) and file_format in dict(FILE_FORMATS))
-        numbering = numbering_of(series.company, series.year)
+        numbering = numbering_of(series.company, series.year, SeriesKind(series.kind))
         actor: Any = request.user
         return register_file(actor=actor, numbering=numbering, file_format=file_format)

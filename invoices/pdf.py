@@ -7,7 +7,8 @@ printed. What has been paid stands on a copy that says of which day it is, and o
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from decimal import Decimal
+from typing import Any, Protocol
 
 from django.utils import timezone
 
@@ -119,7 +120,7 @@ class InvoiceSheet:
             "quantity": [formats.number(line.quantity) for line in lines],
             "unit_price": [formats.price(line.unit_price, line.currency) for line in lines],
             "discount": [self._discount(line) for line in lines],
-            "vat": [self._vat_mark(line) for line in lines],
+            "vat": [vat_mark(self.style, line) for line in lines],
             **self._line_amounts(lines),
         }
         if not any(columns["discount"]):
@@ -141,32 +142,18 @@ class InvoiceSheet:
             return self.style.formats.percent(line.discount_percent / 100)
         return self.style.formats.money(line.discount_amount, line.currency) if line.discount_amount else ""
 
-    def _vat_mark(self, taxed: InvoiceLine | VatBreakdown) -> str:
-        """The rate, or the code of why there is none, which the breakdown explains."""
-        is_rated = taxed.vat_category in RATED
-        return self.style.formats.percent(taxed.vat_rate) if is_rated else str(taxed.vat_category)
-
     def _breakdown(self) -> dict[str, Any]:
         """VAT by category and rate."""
         words, money = self.style.words, self.style.formats.money
         rows = [
             [
-                self._vat_group(group),
+                vat_group(self.style, group),
                 money(group.taxable_amount, group.currency),
                 money(group.vat_amount, group.currency),
             ]
             for group in self.invoice.vat_breakdown
         ]
         return {"labels": [words["vat"], words["taxable_amount"], words["vat_amount"]], "rows": rows}
-
-    def _vat_group(self, group: VatBreakdown) -> str:
-        """A rate; or why there is no VAT, in words, with the article of the law: "AE: Reverse charge (Art. …)"."""
-        mark = self._vat_mark(group)
-        if group.vat_category in RATED:
-            return mark
-        article = article_of(self.style.seller, group.vat_category)
-        reason = self.style.words[f"category_{group.vat_category}"]
-        return f"{mark}: {reason} ({article})" if article else f"{mark}: {reason}"
 
     def _totals(self) -> list[dict[str, Any]]:
         """From the lines to what is to be paid."""
@@ -176,11 +163,29 @@ class InvoiceSheet:
             amount("subtotal", invoice.subtotal, currency),
             amount("vat", invoice.vat_total, currency),
             amount("total", invoice.total, currency, is_strong=True),
+            *self._company_vat_rows(),
         ]
         if self.paid_on and not invoice.cancelled_at:
             rows.append(amount("paid", invoice.paid, currency))
+            if invoice.credited:
+                rows.append(amount("credited", invoice.credited, currency))
             rows.append(amount("outstanding", invoice.still_owed, currency, is_strong=True))
         return rows
+
+    def _company_vat_rows(self) -> list[dict[str, Any]]:
+        """The VAT in the company's currency, where VAT is charged in another (EN 16931, BT-111)."""
+        worth = self.invoice.company_vat
+        return [self.style.amount("vat_in", worth.amount, worth.currency)] if worth and self.invoice.vat_total else []
+
+    def _exchange_note(self) -> str:
+        """At which rate that is; nothing where there is none."""
+        worth = self.invoice.company_vat
+        if worth is None or not self.invoice.vat_total:
+            return ""
+        formats = self.style.formats
+        rate = formats.number(worth.exchange_rate)
+        note = self.style.words["note_exchange_rate"]
+        return note.format(formats.day(worth.date), self.invoice.currency, rate, worth.currency)
 
     def _discount_rows(self) -> list[dict[str, Any]]:
         """What the lines come to and what the document discount takes off, where there is one; both net."""
@@ -223,6 +228,7 @@ class InvoiceSheet:
         missing = self._missing() if is_draft else []
         notes = {
             words["note_prices_include_vat"]: invoice.prices_include_vat,
+            (exchange_note := self._exchange_note()): exchange_note,
             words["note_draft"]: is_draft,
             words["note_missing"].format(", ".join(words[name] for name in missing)): missing,
             words["note_cancelled"]: invoice.cancelled_at and not invoice.issued_at,
@@ -254,6 +260,36 @@ class InvoiceSheet:
             ],
             "note": words["note_cancelled"],
         }
+
+
+class Taxed(Protocol):
+    """What has a category and a rate of VAT: a line of a document, or a row of its breakdown."""
+
+    @property
+    def vat_category(self) -> str:
+        """The code of the category."""
+        ...
+
+    @property
+    def vat_rate(self) -> Decimal:
+        """The rate, a fraction."""
+        ...
+
+
+def vat_mark(style: Style, taxed: Taxed) -> str:
+    """The rate, or the code of why there is none, which the breakdown explains."""
+    is_rated = taxed.vat_category in RATED
+    return style.formats.percent(taxed.vat_rate) if is_rated else str(taxed.vat_category)
+
+
+def vat_group(style: Style, group: VatBreakdown) -> str:
+    """A rate; or why there is no VAT, in words, with the article of the law: "AE: Reverse charge (Art. …)"."""
+    mark = vat_mark(style, group)
+    if group.vat_category in RATED:
+        return mark
+    article = article_of(style.seller, group.vat_category)
+    reason = style.words[f"category_{group.vat_category}"]
+    return f"{mark}: {reason} ({article})" if article else f"{mark}: {reason}"
 
 
 def bank_block(style: Style, *, reference: str = "") -> dict[str, Any] | None:

@@ -308,6 +308,7 @@ def facts_of(invoice: Invoice) -> Facts:
         status=invoice.status,
         has_lines=bool(invoice.lines.all()),
         has_entries=invoice.entry_count > 0,
+        is_anything_paid=invoice.paid > 0,
         is_customer_archived=invoice.customer.archived,
         is_issue_date_locked=locked_through is not None and invoice.issue_date <= locked_through,
         is_today_locked=locked_through is not None and invoice.company.today() <= locked_through,
@@ -338,18 +339,28 @@ def latest_vat_rates(company: Company) -> list[Decimal]:
     return sorted(lines.values_list("vat_rate", flat=True).distinct())
 
 
+_further_histories: list[Callable[[Invoice], list[History]]] = []
+
+
+def tell_histories(histories_of: Callable[[Invoice], list[History]]) -> None:
+    """Let a room above tell what happened to what it keeps of an invoice, on that invoice's timeline."""
+    _further_histories.append(histories_of)
+
+
 def invoice_timeline(invoice: Invoice) -> list[TimelineEntry]:
-    """What happened to an invoice, its lines and its payments, newest first."""
+    """What happened to an invoice, its lines, its payments and what else the rooms above keep of it, newest first."""
     return newest_first(entry for model, rows in invoice_histories(invoice) for entry in timeline(model, rows))
 
 
 def invoice_histories(invoice: Invoice) -> list[History]:
-    """The history rows of an invoice, of its lines and of its payments."""
+    """The history rows of an invoice, of its lines and of its payments, and those that the rooms above tell of."""
     payment_model = _payment_model()
+    further = [history for histories_of in _further_histories for history in histories_of(invoice)]
     return [
         (Invoice, Invoice.history.filter(id=invoice.pk)),
         (InvoiceLine, InvoiceLine.history.filter(invoice_id=invoice.pk)),
         (payment_model, payment_model.history.filter(invoice_id=invoice.pk)),
+        *further,
     ]
 
 

@@ -2,7 +2,8 @@
 
 Errors: InvoiceNotFound, WrongStatus, StaleVersion, ItemInvalid, DiscountInvalid, InvoiceWithoutLines, DueBeforeIssue,
 DateInvalid, PeriodLocked, HasEntries, SeriesInUse, CustomerUnknown, CustomerArchived, CustomerAmbiguous,
-UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding, NumberInvalid.
+UnknownCurrency, AmountTooPrecise, AmountTooLarge, PaymentExceedsOutstanding, NumberInvalid, NoExchangeRate,
+RateInvalid.
 """
 
 import re
@@ -23,8 +24,9 @@ from core.model_fields import PRICE_BOUND, PRICE_DECIMALS
 from core.money import AMOUNT_LIMIT, ZERO, AmountTooLarge, exact, minor_units
 from core.prepared import Prepared, Slot
 from core.text import clean_external_id, clean_metadata, clean_text, search_text
+from invoices.exchange import exchange_values
 from invoices.lifecycle import Command, Status, require_status, settled_status
-from invoices.models import Invoice, InvoiceLine, NumberSeries, StoredDocument
+from invoices.models import Invoice, InvoiceLine, NumberSeries, SeriesKind, StoredDocument
 from invoices.totals import (
     Discount,
     LineTotals,
@@ -411,18 +413,22 @@ def tell_issued(actor: Actor, invoices: Sequence[Invoice]) -> None:
         follow(actor, invoices)
 
 
-def issue_invoice(*, actor: Actor, invoice_id: int, version: int | None = None) -> Invoice:
+def issue_invoice(
+    *, actor: Actor, invoice_id: int, version: int | None = None, exchange_rate: Decimal | None = None
+) -> Invoice:
     """The invoice, issued: numbered without a gap in its series, and frozen with both parties as they are now.
 
-    The year of the number is that of the issue date. An invoice whose total is zero is Paid at once.
+    The year of the number is that of the issue date. An invoice whose total is zero is Paid at once. In another
+    currency than the company's it is frozen with its rate: the recorded one of its day, or `exchange_rate`.
     """
     with transaction.atomic():
         invoice = lock_invoice(invoice_id)
         require_version(invoice, version)
         require_issuable(invoice, has_lines=invoice.lines.exists())
+        exchange = exchange_values(invoice, rate_by_hand=exchange_rate)
         with recording(actor=actor, action="invoice.issued", company_id=invoice.company_id) as change:
             number = _next_number(invoice.company_id, invoice.issue_date.year)
-            write_version(invoice, change=change, **issued_values(invoice, number, change))
+            write_version(invoice, change=change, **issued_values(invoice, number, change), **exchange)
         tell_issued(actor, [invoice])
     return invoice
 
@@ -507,8 +513,9 @@ def set_next_number(*, actor: Actor, company: Company, year: int, next_value: in
     if not EARLIEST_DATE.year <= year <= LATEST_DATE.year:
         raise DateInvalid("A year has four digits, from 1900 to 2999.", field="year")
     with transaction.atomic():
-        NumberSeries.objects.get_or_create(company=company, year=year)
-        series = NumberSeries.objects.select_for_update().get(company=company, year=year)
+        key: dict[str, Any] = {"company": company, "kind": SeriesKind.INVOICE, "year": year}
+        NumberSeries.objects.get_or_create(**key)
+        series = NumberSeries.objects.select_for_update().get(**key)
         if series.next_value != series.first_value:
             raise SeriesInUse(field="year")
         if series.next_value == next_value:
@@ -579,14 +586,14 @@ def _next_number(company_id: int, year: int) -> str:
     return next_numbers(company_id, year, 1)[0]
 
 
-def next_numbers(company_id: int, year: int, count: int) -> list[str]:
+def next_numbers(company_id: int, year: int, count: int, kind: SeriesKind = SeriesKind.INVOICE) -> list[str]:
     """The next numbers of the series; its row stays locked until the command commits: a rollback leaves no gap."""
-    series = NumberSeries.objects.filter(company_id=company_id, year=year)
+    series = NumberSeries.objects.filter(company_id=company_id, kind=kind, year=year)
     if not series.update(next_value=F("next_value") + count):
-        NumberSeries.objects.get_or_create(company_id=company_id, year=year)
+        NumberSeries.objects.get_or_create(company_id=company_id, kind=kind, year=year)
         series.update(next_value=F("next_value") + count)
     end = series.values_list("next_value", flat=True).get()
-    return [f"INV-{year}-{value:06d}" for value in range(end - count, end)]
+    return [f"{kind.value}-{year}-{value:06d}" for value in range(end - count, end)]
 
 
 def _customer_named(actor: Actor, company: Company, name: str) -> Customer:

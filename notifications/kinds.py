@@ -21,11 +21,12 @@ class Kind(TextChoices):
 
     INVOICE = "invoice", "Invoice"
     REMINDER = "reminder", "Reminder"
+    CREDIT_NOTE = "creditNote", "Credit note"
     STATEMENT = "statement", "Statement"
     DIGEST = "digest", "Daily digest"
 
 
-TO_CUSTOMERS = (Kind.INVOICE, Kind.REMINDER, Kind.STATEMENT)
+TO_CUSTOMERS = (Kind.INVOICE, Kind.REMINDER, Kind.CREDIT_NOTE, Kind.STATEMENT)
 """What goes to customers, in words that a company may choose."""
 
 

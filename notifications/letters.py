@@ -93,13 +93,17 @@ def texts_of(company: Company, kind: str, language: str) -> Texts:
     return Texts(*DEFAULT_TEXTS[kind, spoken], spoken)
 
 
-def written(invoice: Invoice, texts: Texts, *, link: str = "") -> tuple[str, str]:
+def written(
+    invoice: Invoice, texts: Texts, *, link: str = "", further: Mapping[str, str] | None = None
+) -> tuple[str, str]:
     """Subject and body about the invoice, whose page for the customer is at `link`, or at no address ("").
+
+    `further` is what placeholders stand for that are not about the invoice.
 
     The subject is one line, whatever names are in it.
     """
     own = texts if link else texts._replace(body=without_link(texts.body))
-    return filled_in(own, {**values_of(invoice, texts.language), "link": link})
+    return filled_in(own, {**values_of(invoice, texts.language), **(further or {}), "link": link})
 
 
 def names_link(texts: Texts) -> bool:

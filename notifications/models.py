@@ -162,7 +162,8 @@ class Message(models.Model):
         StatementRun, on_delete=models.PROTECT, null=True, blank=True, related_name="messages", db_index=False
     )
     key = models.CharField(
-        max_length=40, help_text="Which sending of the invoice, stage of its reminders, month of statements, or day."
+        max_length=40,
+        help_text="Which sending of the invoice, stage of its reminders, credit note, month of statements, or day.",
     )
     is_automatic = models.BooleanField(
         db_default=True, default=True, help_text="Not asked for, for this one invoice, by a person."
@@ -194,7 +195,11 @@ class Message(models.Model):
                 fields=("company", "reader", "key"), condition=Q(kind=Kind.DIGEST), name="message_digest_unique"
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=[Kind.INVOICE, Kind.REMINDER], invoice__isnull=False, customer__isnull=False)
+                condition=Q(
+                    kind__in=[Kind.INVOICE, Kind.REMINDER, Kind.CREDIT_NOTE],
+                    invoice__isnull=False,
+                    customer__isnull=False,
+                )
                 | Q(kind=Kind.STATEMENT, invoice__isnull=True, customer__isnull=False)
                 | Q(kind=Kind.DIGEST, invoice__isnull=True, customer__isnull=True, reader__isnull=False),
                 name="message_is_about",

@@ -53,6 +53,7 @@ IS_MAIL_UNDER_WAY = Exists(Message.objects.filter(UNDER_WAY, invoice=OuterRef("p
 ACTIONS = {
     Kind.INVOICE: "invoice.sent",
     Kind.REMINDER: "invoice.reminded",
+    Kind.CREDIT_NOTE: "credit_note.sent",
     Kind.STATEMENT: "statement.sent",
     Kind.DIGEST: "digest.sent",
 }
@@ -181,9 +182,21 @@ def require_sendable(invoice: Invoice) -> None:
         raise WrongStatus(f"Only issued invoices are sent; this invoice is {invoice.get_status_display().lower()}.")
 
 
-def new_message(actor: Actor, invoice: Invoice, kind: Kind, *, key: str, texts: Texts, link: str = "") -> Message:
-    """The message about an invoice, not stored yet: to be sent now; or failed, where there is no address."""
-    subject, body = written(invoice, texts, link=link)
+def new_message(
+    actor: Actor,
+    invoice: Invoice,
+    kind: Kind,
+    *,
+    key: str,
+    texts: Texts,
+    link: str = "",
+    further: Mapping[str, str] | None = None,
+) -> Message:
+    """The message about an invoice, not stored yet: to be sent now; or failed, where there is no address.
+
+    `further` is what placeholders stand for that are not about the invoice.
+    """
+    subject, body = written(invoice, texts, link=link, further=further)
     return Message(
         company_id=invoice.company_id,
         kind=kind,

@@ -27,6 +27,14 @@ PLACEHOLDERS: Mapping[str, str] = {
 }
 """What may stand in a template, with a value to show what a mail will look like. daysOverdue is 0 until it is due."""
 
+CREDIT_NOTE_PLACEHOLDERS: Mapping[str, str] = {
+    **PLACEHOLDERS,
+    "creditNoteNumber": "CN-2026-000007",
+    "creditNoteTotal": "115.00",
+    "reason": "One of them came back",
+}
+"""What may stand in a template of credit notes: that of their invoice, and their own. The reason is as typed."""
+
 STATEMENT_PLACEHOLDERS: Mapping[str, str] = {
     "customerName": "Acme Books",
     "companyName": "Demo Trading",
@@ -65,6 +73,12 @@ DEFAULT_TEXTS: Mapping[tuple[str, str], tuple[str, str]] = {
         "open.\nIf you have paid in the last few days, thank you: there is nothing more to do.\n\n"
         "The invoice, and how to pay it:\n{link}\n\nKind regards\n{companyName}",
     ),
+    (Kind.CREDIT_NOTE, "en"): (
+        "Credit note {creditNoteNumber} from {companyName}",
+        "Dear {customerName},\n\nattached is credit note {creditNoteNumber} over {currency} {creditNoteTotal} for "
+        "invoice {invoiceNumber}.\nReason: {reason}\n\nOf the invoice, {currency} {outstanding} are open now.\n"
+        "You can see it at any time here:\n{link}\n\nKind regards\n{companyName}",
+    ),
     (Kind.STATEMENT, "en"): (
         "Statement for {month} from {companyName}",
         "Dear {customerName},\n\nattached is the statement of your account from {firstDay} to {lastDay}.\n"
@@ -82,6 +96,12 @@ DEFAULT_TEXTS: Mapping[tuple[str, str], tuple[str, str]] = {
         "{outstanding} offen.\nHaben Sie inzwischen bezahlt, betrachten Sie dieses Schreiben als gegenstandslos.\n\n"
         "Die Rechnung, und wie Sie sie zahlen können:\n{link}\n\nFreundliche Grüße\n{companyName}",
     ),
+    (Kind.CREDIT_NOTE, "de"): (
+        "Rechnungskorrektur {creditNoteNumber} von {companyName}",
+        "Guten Tag {customerName},\n\nim Anhang finden Sie die Rechnungskorrektur {creditNoteNumber} über {currency} "
+        "{creditNoteTotal} zur Rechnung {invoiceNumber}.\nGrund: {reason}\n\nVon der Rechnung sind jetzt {currency} "
+        "{outstanding} offen.\n\nFreundliche Grüße\n{companyName}",
+    ),
     (Kind.STATEMENT, "de"): (
         "Kontoauszug {month} von {companyName}",
         "Guten Tag {customerName},\n\nim Anhang finden Sie Ihren Kontoauszug vom {firstDay} bis zum {lastDay}.\n"
@@ -98,6 +118,12 @@ DEFAULT_TEXTS: Mapping[tuple[str, str], tuple[str, str]] = {
         "restent à payer.\nSi vous avez payé ces derniers jours, merci de ne pas tenir compte de ce message.\n\n"
         "Cordialement\n{companyName}",
     ),
+    (Kind.CREDIT_NOTE, "fr"): (
+        "Facture d'avoir {creditNoteNumber} de {companyName}",
+        "Bonjour {customerName},\n\nveuillez trouver ci-joint la facture d'avoir {creditNoteNumber} de {currency} "
+        "{creditNoteTotal} pour la facture {invoiceNumber}.\nMotif : {reason}\n\nSur cette facture, {currency} "
+        "{outstanding} restent à payer.\n\nCordialement\n{companyName}",
+    ),
     (Kind.STATEMENT, "fr"): (
         "Relevé de compte de {month}, {companyName}",
         "Bonjour {customerName},\n\nveuillez trouver ci-joint le relevé de votre compte du {firstDay} au {lastDay}.\n"
@@ -112,6 +138,12 @@ DEFAULT_TEXTS: Mapping[tuple[str, str], tuple[str, str]] = {
         "Herinnering: faktuur {invoiceNumber} van {companyName}",
         "Beste {customerName},\n\nvan faktuur {invoiceNumber}, betaalbaar op {dueDate}, is {currency} {outstanding} "
         "nog uitstaande.\nAs u in die laaste paar dae betaal het, dankie: u hoef niks verder te doen nie.\n\n"
+        "Vriendelike groete\n{companyName}",
+    ),
+    (Kind.CREDIT_NOTE, "af"): (
+        "Kredietnota {creditNoteNumber} van {companyName}",
+        "Beste {customerName},\n\naangeheg is kredietnota {creditNoteNumber} vir {currency} {creditNoteTotal} op "
+        "faktuur {invoiceNumber}.\nRede: {reason}\n\nVan die faktuur is {currency} {outstanding} nou uitstaande.\n\n"
         "Vriendelike groete\n{companyName}",
     ),
     (Kind.STATEMENT, "af"): (
@@ -132,7 +164,8 @@ class TemplateInvalid(DomainError):
 
 def placeholders_of(kind: str) -> Mapping[str, str]:
     """What may stand in a template of this kind, with a value of each to show."""
-    return STATEMENT_PLACEHOLDERS if kind == Kind.STATEMENT else PLACEHOLDERS
+    own = {Kind.STATEMENT: STATEMENT_PLACEHOLDERS, Kind.CREDIT_NOTE: CREDIT_NOTE_PLACEHOLDERS}
+    return own.get(Kind(kind), PLACEHOLDERS)
 
 
 def sample_values(kind: str, language: str) -> Mapping[str, str]:
@@ -143,6 +176,7 @@ def sample_values(kind: str, language: str) -> Mapping[str, str]:
         **placeholders_of(kind),
         "total": money(Decimal(1150), "ZAR"),
         "outstanding": money(Decimal(1000), "ZAR"),
+        "creditNoteTotal": money(Decimal(115), "ZAR"),
         "issueDate": day(date(2026, 3, 1)),
         "dueDate": day(date(2026, 3, 31)),
         "month": formats.month_of_year(date(2026, 3, 1)),

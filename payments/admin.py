@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminDateWidget, AdminTextInputWidget
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -38,9 +38,9 @@ from invoices.selectors import (
 )
 from payments.bank_lines import read_line
 from payments.intake import PROPOSABLE, BankLineForm, shown_proposals
-from payments.ledger import Kind, Method, left_of
+from payments.ledger import MONEY_KINDS, Kind, Method, left_of
 from payments.models import Payment
-from payments.pdf import payment_pdf, payment_pdf_name
+from payments.pdf import NoReceipt, payment_pdf, payment_pdf_name
 from payments.proposals import usual_method
 from payments.selectors import payment_document, payments_of
 from payments.services import apply_payment, refund_payment, reverse_payment, reversible_amount
@@ -424,6 +424,8 @@ class PaymentAdmin(RecordedAdmin):
         """The receipt or note of an entry, shown by the browser."""
         entry = self.existing(request, unquote(object_id))
         require_page(self.has_view_permission(request, entry))
+        if entry.kind not in MONEY_KINDS:
+            raise Http404(NoReceipt.default_detail)
         document: Any = payment_document(entry.pk)
         return pdf_reply(payment_pdf(document), payment_pdf_name(document), as_attachment=False)
 

@@ -77,7 +77,6 @@ class PaymentSerializer(LedgerEntrySerializer):
     """An entry of the ledger and the invoice it stands on."""
 
     kind = serializers.ChoiceField(Kind.choices)
-    method = serializers.ChoiceField(Method.choices)
     invoice_id = serializers.IntegerField()
     company_id = serializers.IntegerField()
     version = serializers.IntegerField()

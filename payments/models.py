@@ -10,7 +10,10 @@ from audit.models import Recorded, RecordedHistory
 from core.model_fields import AmountField, within_limit
 from invoices.models import Invoice
 from parties.models import Company
+from payments.accounts.models import AccountEntry, CustomerAccount, Receipt
 from payments.ledger import ADDING_KINDS, MONEY_KINDS, Kind, Method
+
+__all__ = ["REFERENCE_KEY_LENGTH", "AccountEntry", "CustomerAccount", "Payment", "Receipt"]
 
 REFERENCE_KEY_LENGTH = 400
 
@@ -41,12 +44,21 @@ class Payment(Recorded):
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="siblings", editable=False
     )
     reason = models.CharField(max_length=1000, blank=True)
+    receipt = models.ForeignKey(
+        Receipt, on_delete=models.PROTECT, null=True, blank=True, related_name="payments", editable=False
+    )
 
     history = RecordedHistory(indexed_fields=["invoice"])
 
     class Meta:
         ordering = ("-id",)
-        permissions = [("refund_payment", "Can refund payments"), ("reverse_payment", "Can reverse payments")]
+        permissions = [
+            ("refund_payment", "Can refund payments"),
+            ("reverse_payment", "Can reverse payments"),
+            ("allocate_credit", "Can use the credit of customers"),
+            ("refund_credit", "Can refund the credit of customers"),
+            ("write_off", "Can write off what is owed"),
+        ]
         indexes = [
             models.Index(fields=("company", "id"), name="payment_company"),
             models.Index(fields=("company", "paid_at"), name="payment_company_paid_at"),
@@ -67,7 +79,7 @@ class Payment(Recorded):
             ),
             models.UniqueConstraint(
                 fields=("reverses",),
-                condition=Q(kind="Reversal"),
+                condition=Q(kind__in=["Reversal", "Deallocation", "Reinstatement"]),
                 name="payment_reversed_once",
                 violation_error_code="already_reversed",
                 violation_error_message="This payment is reversed already.",

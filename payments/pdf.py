@@ -10,11 +10,12 @@ from typing import Any
 
 from django.utils import timezone
 
+from core.errors import NotFound
 from core.money import ZERO
 from invoices.models import Invoice
 from invoices.pdf import seller_of
 from invoices.sheet import Style, printed
-from payments.ledger import Kind
+from payments.ledger import MONEY_KINDS, Kind
 from payments.models import Payment
 
 TITLES = {Kind.PAYMENT: "receipt", Kind.REFUND: "refund_note", Kind.REVERSAL: "reversal_note"}
@@ -22,8 +23,19 @@ AMOUNTS = {Kind.PAYMENT: "received", Kind.REFUND: "given_back", Kind.REVERSAL: "
 FILE_STEMS = {Kind.PAYMENT: "receipt", Kind.REFUND: "refund", Kind.REVERSAL: "reversal"}
 
 
+class NoReceipt(NotFound):
+    """No money moved."""
+
+    default_detail = "A receipt is of money that moved. A credit note has a document of its own."
+
+
 def payment_pdf(entry: Payment) -> bytes:
-    """The entry as a PDF, dated by the day on which the money moved. It was read with its invoice's document."""
+    """The entry as a PDF, dated by the day on which the money moved. It was read with its invoice's document.
+
+    Raises NoReceipt where no money moved.
+    """
+    if entry.kind not in MONEY_KINDS:
+        raise NoReceipt
     invoice = entry.invoice
     seller = seller_of(invoice)
     day = timezone.localtime(entry.paid_at, invoice.company.zone).date()

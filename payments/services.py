@@ -122,11 +122,11 @@ def checked_payment(
     """A payment of the locked invoice that keeps the rules. Raises all that `apply_payment` raises before it writes."""
     reference = clean_text(reference, max_length=200, field="reference")
     require_status(invoice.status, Command.PAY)
-    amount = _positive_amount(amount, invoice)
+    amount = positive_amount(amount, invoice.currency)
     if amount > invoice.still_owed:
         raise PaymentExceedsOutstanding(field="amount")
-    _require_method(method)
-    moment = _moment(paid_at, invoice.company)
+    require_method(method)
+    moment = moment_of(paid_at, invoice.company)
     _require_open_day(invoice, moment)
     _reference_key(reference)
     return CheckedPayment(amount, method, reference, moment)
@@ -168,13 +168,13 @@ def refund_payment(
         invoice = lock_invoice(invoice_id)
         require_version(invoice, version)
         require_status(invoice.status, Command.REFUND)
-        amount = _positive_amount(amount, invoice)
+        amount = positive_amount(amount, invoice.currency)
         entries = list(invoice.payments.order_by("-id"))
         payments = _refundable(entries, payment_id)
         left = left_of(entries)
         if amount > sum((left[payment.pk] for payment in payments), ZERO):
             raise RefundExceedsPaid(field="amount")
-        _require_method(method or Method.EFT)
+        require_method(method or Method.EFT)
         shares = spread_refund(amount, [Share(payment.pk, left[payment.pk]) for payment in payments])
         touched = {payment.pk: payment for payment in payments}
         moment = _moment_of_undoing(paid_at, invoice.company, [touched[share.payment_id] for share in shares])
@@ -238,6 +238,29 @@ def reverse_payment(
     return reversal
 
 
+def book_credit_note(
+    *, invoice: Invoice, amount: Decimal, number: str, reason: str, paid_at: datetime, change: Change
+) -> Payment | None:
+    """The entry by which the credit note `number` lessens what is owed on a locked invoice; None of an amount of zero.
+
+    The invoice has a new version in either case. Raises PaymentExceedsOutstanding, PeriodLocked.
+    """
+    entry = None
+    if amount:
+        entry = _insert_entry(
+            invoice,
+            change,
+            kind=Kind.CREDIT_NOTE,
+            amount=amount,
+            method="",
+            paid_at=paid_at,
+            reference=number,
+            reason=reason,
+        )
+    settle_invoice(invoice=invoice, credited=amount, entries=int(bool(amount)), reference=number, change=change)
+    return entry
+
+
 def reversible_amount(payment: Payment, entries: list[Payment]) -> Decimal:
     """What a reversal of `payment` takes back, given its invoice's entries. Raises NotReversible, AlreadyReversed."""
     if payment.kind != Kind.PAYMENT:
@@ -248,6 +271,30 @@ def reversible_amount(payment: Payment, entries: list[Payment]) -> Decimal:
     if left <= 0:
         raise NotReversible("Nothing of this payment is left: it is wholly refunded.")
     return left
+
+
+def book_without_money(
+    invoice: Invoice,
+    change: Change,
+    *,
+    kind: Kind,
+    amount: Decimal,
+    paid_at: datetime,
+    reason: str = "",
+    reverses: Payment | None = None,
+) -> Payment:
+    """The written entry of a kind by which no money moves. Its invoice is not settled yet. Raises PeriodLocked."""
+    return _insert_entry(
+        invoice,
+        change,
+        kind=kind,
+        amount=amount,
+        method="",
+        paid_at=paid_at,
+        reference="",
+        reverses=reverses,
+        reason=reason,
+    )
 
 
 def _insert_entry(invoice: Invoice, change: Change, *, paid_at: datetime, **values: Any) -> Payment:
@@ -312,20 +359,25 @@ def _refundable(entries: list[Payment], payment_id: int | None) -> list[Payment]
     return [named]
 
 
-def _positive_amount(amount: Decimal, invoice: Invoice) -> Decimal:
-    positive = exact(amount, decimals=minor_units(invoice.currency), field="amount")
+def positive_amount(amount: Decimal, currency: str) -> Decimal:
+    """`amount` as it is booked in `currency`. Raises PaymentInvalid where it is not above zero, and as `exact`."""
+    positive = exact(amount, decimals=minor_units(currency), field="amount")
     if positive <= 0:
         raise PaymentInvalid("The amount is above zero.", field="amount")
     return positive
 
 
-def _require_method(method: str) -> None:
+def require_method(method: str) -> None:
+    """Raise PaymentInvalid unless money moves by `method`."""
     if method not in Method.values:
         raise PaymentInvalid(f"Methods are {', '.join(Method.values)}.", field="method")
 
 
-def _moment(paid_at: datetime | date | None, company: Company) -> datetime:
-    """`paid_at` as a moment, not in the future. A date is the start of that day in the company's zone."""
+def moment_of(paid_at: datetime | date | None, company: Company) -> datetime:
+    """`paid_at` as a moment, not in the future. A date is the start of that day in the company's zone.
+
+    Raises PaidInFuture, PaymentInvalid.
+    """
     now = timezone.now()
     if paid_at is None:
         return now
@@ -342,7 +394,7 @@ def _moment_of_undoing(paid_at: datetime | date | None, company: Company, paymen
 
     Without one it is now; or theirs, where this clock is behind the one that they were booked by.
     """
-    moment = _moment(paid_at, company)
+    moment = moment_of(paid_at, company)
     latest = max(payment.paid_at for payment in payments)
     if moment < latest and paid_at is not None:
         raise PaidBeforePayment(field="paid_at")

@@ -11,9 +11,9 @@ from audit.admin import CommandPage
 from audit.selectors import History, TimelineEntry
 from core.admin import require_page
 from core.errors import DomainError
+from credits.admin import CreditedInvoiceAdmin
 from invoices.models import Invoice
 from invoices.selectors import invoice_document
-from payments.admin import PaidInvoiceAdmin
 from portal.models import InvoiceLink
 from portal.pages import private, rendered
 from portal.selectors import address_of, live_link_of
@@ -112,11 +112,11 @@ class RevokeLinkPage(LinkPage):
 LINK_PAGES = (MakeLinkPage, RenewLinkPage, RevokeLinkPage)
 
 
-class LinkedInvoiceAdmin(PaidInvoiceAdmin):
+class LinkedInvoiceAdmin(CreditedInvoiceAdmin):
     """Invoices with the page that their customers see. Registered in the room above, which sends the link."""
 
     document_template = "portal/admin/document.html"
-    command_pages = (*PaidInvoiceAdmin.command_pages, *LINK_PAGES)
+    command_pages = (*CreditedInvoiceAdmin.command_pages, *LINK_PAGES)
 
     def buttons(self, request: HttpRequest, obj: Any) -> list[CommandPage]:
         """The pages about the invoice itself: those about its link stand beside the link."""
@@ -153,7 +153,11 @@ class LinkedInvoiceAdmin(PaidInvoiceAdmin):
         document = invoice_document(invoice.pk)
         if document is None or document.issued_at is None:
             raise Http404("Only an issued invoice has a page for its customer.")
-        return rendered(document, pdf_address=reverse("admin:invoices_invoice_pdf", args=[invoice.pk]))
+        return rendered(
+            document,
+            pdf_address=reverse("admin:invoices_invoice_pdf", args=[invoice.pk]),
+            address_of_note=lambda note_id: reverse("admin:credits_creditnote_pdf", args=[note_id]),
+        )
 
 
 admin.site.unregister(Invoice)

@@ -13,6 +13,8 @@ from django.views.decorators.http import require_safe
 from accounts.addresses import client_address
 from accounts.attempts import TooManyAttempts
 from core.api.downloads import pdf_reply
+from core.database import KEYS
+from credits.documents import credit_note_file
 from invoices.documents import invoice_document_file
 from invoices.models import Invoice
 from invoices.selectors import invoice_document
@@ -74,14 +76,28 @@ def customer_pdf(request: HttpRequest, token: str) -> HttpResponse:
 
 @private
 @require_safe
+def customer_credit_note(request: HttpRequest, token: str, note_id: int) -> HttpResponse:
+    """The file of a credit note of the invoice, for its customer."""
+
+    def note_file(request: HttpRequest, token: str, link: InvoiceLink, invoice: Invoice) -> HttpResponse:
+        if note_id not in KEYS or not invoice.credit_notes.filter(pk=note_id).exists():
+            return _refusal("no_page", status=404)
+        document = credit_note_file(note_id)
+        return pdf_reply(bytes(document.content), document.file_name, as_attachment=True)
+
+    return _answered(request, token, note_file)
+
+
+@private
+@require_safe
 def no_page(request: HttpRequest, rest: str = "") -> HttpResponse:
     """Whatever else is asked for below the address of customers' pages."""
     return _answered(request, "", _page)
 
 
-def rendered(invoice: Invoice, *, pdf_address: str) -> HttpResponse:
-    """The page of an issued invoice."""
-    context = page_context(invoice)
+def rendered(invoice: Invoice, *, pdf_address: str, address_of_note: Callable[[int], str]) -> HttpResponse:
+    """The page of an issued invoice; where its file is, and where that of each of its credit notes, by their ids."""
+    context = page_context(invoice, address_of_note)
     page = render_to_string("portal/page.html", {**context, "pdf_address": pdf_address})
     return HttpResponse(page, headers={"Content-Security-Policy": content_policy(context["buttons"])})
 
@@ -107,7 +123,9 @@ def _answered(
 
 
 def _page(request: HttpRequest, token: str, link: InvoiceLink, invoice: Invoice) -> HttpResponse:
-    response = rendered(invoice, pdf_address=f"{token}/pdf")
+    response = rendered(
+        invoice, pdf_address=f"{token}/pdf", address_of_note=lambda note_id: f"{token}/credit-notes/{note_id}"
+    )
     if _is_seen(request):
         count_view(link)
     return response

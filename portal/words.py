@@ -47,6 +47,7 @@ _TABLE: dict[str, tuple[str, str, str, str]] = {
         "Merci d’indiquer la référence, afin que votre paiement soit rattaché à cette facture.",
         "Gee asseblief die verwysing, sodat u betaling by hierdie faktuur uitkom.",
     ),
+    "credit_notes": ("Credit notes", "Rechnungskorrekturen", "Factures d’avoir", "Kredietnotas"),
     "details": ("Details", "Einzelheiten", "Détails", "Besonderhede"),
     "keep_private": (
         "Whoever has the address of this page can see it: pass it on with care.",

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +22,7 @@ from invoices.api import VatBreakdownSerializer
 from parties.models import Company
 from parties.selectors import companies_of, company_for
 from reports.dashboard import dashboards
-from reports.figures import CustomerAging
+from reports.figures import CustomerAging, company_vat_totals
 from reports.periods import BUCKETS, EARLIEST_DAY, LATEST_DAY, common_day, day_of, days_between
 from reports.selectors import aged_receivables, outstanding, revenue, vat
 from reports.tables import AGING, OUTSTANDING, REVENUE, VAT, Layout, table_of
@@ -122,10 +122,19 @@ class RevenueSerializer(FiguresSerializer):
     periods = MonthlyRevenueSerializer(many=True, help_text="By month; months without entries are left out.")
 
 
+class CompanyVatTotalSerializer(CamelCaseSerializer):
+    """VAT in the company's currency: what is in it, and what was frozen in it with documents in others."""
+
+    currency = serializers.CharField()
+    amount = MoneyField()
+    documents_left_out = serializers.IntegerField(help_text="With VAT, and without a frozen rate.")
+
+
 class VatSerializer(FiguresSerializer):
     """VAT by category and rate."""
 
     vat_total = MoneyField()
+    vat_total_in_company_currency = CompanyVatTotalSerializer(source="in_company_currency")
     rates = VatBreakdownSerializer(many=True)
 
 
@@ -240,6 +249,13 @@ class DashboardReportSerializer(ReportSerializer):
     results = DashboardSerializer(many=True)
 
 
+class CompanyTotalSerializer(FiguresSerializer):
+    """The VAT of a company over all currencies of the report, in its own."""
+
+    amount = MoneyField()
+    documents_left_out = serializers.IntegerField(help_text="With VAT, and without a frozen rate.")
+
+
 class RevenueReportSerializer(PeriodReportSerializer):
     """Revenue, one object for each currency (and company)."""
 
@@ -247,9 +263,16 @@ class RevenueReportSerializer(PeriodReportSerializer):
 
 
 class VatReportSerializer(PeriodReportSerializer):
-    """VAT, one object for each currency (and company)."""
+    """VAT, one object for each currency (and company); and its total in the company's currency."""
 
     results = VatSerializer(many=True)
+    totals_in_company_currency = serializers.SerializerMethodField(method_name="company_totals")
+
+    @extend_schema_field(CompanyTotalSerializer(many=True))
+    def company_totals(self, report: dict[str, Any]) -> Any:
+        """The VAT of each company over all the results, in its own currency."""
+        totals = company_vat_totals(report["results"])
+        return CompanyTotalSerializer(totals, many=True, context=self.context).data
 
 
 class OutstandingReportSerializer(DayReportSerializer):

@@ -78,6 +78,7 @@ def report_page(request: HttpRequest, name: str) -> HttpResponseBase:
         "company": company,
         "days": days,
         "sections": [page.section(one, Asked(company, days)) for one in figures],
+        "summary": page.summary(figures),
         "files": [(table_format, _address_of_file(request, table_format)) for table_format in FILES],
         "media": CALENDAR + form.media,
     }

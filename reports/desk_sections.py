@@ -9,11 +9,20 @@ from typing import Any
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from core.money import ZERO
+from core.money import ZERO, grouped_money
 from invoices.totals import VatBreakdown
 from parties.models import Company
 from reports.charts import Chart, Series, bar_chart
-from reports.figures import Aging, CustomerAging, Debtor, Outstanding, Revenue, Vat
+from reports.figures import (
+    Aging,
+    CompanyVat,
+    CustomerAging,
+    Debtor,
+    Outstanding,
+    Revenue,
+    Vat,
+    company_vat_totals,
+)
 from reports.periods import BUCKETS, Days, earliest_due_dates
 from reports.selectors import aged_receivables, outstanding, revenue, vat
 from reports.tables import AGING, OUTSTANDING, REVENUE, VAT, Layout
@@ -48,6 +57,7 @@ class Section:
     rows: Sequence[Sequence[Cell]]
     total: Sequence[Cell]
     chart: Chart | None = None
+    further_total: Sequence[Cell] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,8 @@ class ReportPage:
     selector: Callable[..., Sequence[Any]]
     section: Callable[[Any, Asked], Section]
     is_of_a_period: bool = True
+    summary: Callable[[Sequence[Any]], str] = lambda figures: ""
+    """What all the figures come to, in a sentence."""
 
 
 def _list(view: str, **filters: Any) -> str:
@@ -141,7 +153,31 @@ def _vat_section(figures: Vat, asked: Asked) -> Section:
         ("Rate", "Category", "Taxable amount", "VAT"),
         rows,
         (Cell("Total"), Cell(), Cell(amount=base), Cell(amount=figures.vat_total)),
+        further_total=_in_company_currency(figures),
     )
+
+
+def _in_company_currency(figures: Vat) -> Sequence[Cell]:
+    """The total in the company's own currency, of the VAT in another."""
+    worth = figures.in_company_currency
+    if worth.currency == figures.currency:
+        return ()
+    amount = grouped_money(worth.amount, worth.currency)
+    return (Cell(f"In {worth.currency}{_left_out(worth)}"), Cell(), Cell(), Cell(amount))
+
+
+def _left_out(worth: CompanyVat) -> str:
+    count = worth.documents_left_out
+    return f", without {count} document{'s' * (count > 1)} that have no rate" if count else ""
+
+
+def _vat_summary(figures: Sequence[Vat]) -> str:
+    """The VAT of the company over all currencies, where there are several."""
+    if len({one.currency for one in figures}) < 2:  # the section itself says it
+        return ""
+    [total] = company_vat_totals(figures)
+    amount = grouped_money(total.amount, total.currency)
+    return f"VAT over all currencies, in {total.currency} at the rates of issue{_left_out(total)}: {amount}"
 
 
 def _taxed_by(rate: VatBreakdown, currency: str, asked: Asked) -> str:
@@ -264,6 +300,7 @@ REPORTS = {
             VAT,
             vat,
             _vat_section,
+            summary=_vat_summary,
         ),
     )
 }

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from core.money import ZERO
+from core.spreadsheets import Amount
 from invoices.totals import VatBreakdown
 
 TOP_DEBTORS = 10
@@ -51,17 +52,58 @@ class Revenue:
 
 
 @dataclass(frozen=True)
+class CompanyVat:
+    """VAT in a company's own currency, at the rates frozen with its documents; those without one are left out."""
+
+    currency: str
+    amount: Decimal
+    documents_left_out: int = 0
+    company_id: int | None = None
+
+
+@dataclass(frozen=True)
 class Vat:
-    """The VAT of a company in one currency, by category and rate."""
+    """The VAT of a company in one currency, by category and rate; and what that is in the company's own."""
 
     company_id: int
     currency: str
     rates: Sequence[VatBreakdown]
+    in_company_currency: CompanyVat
+
+    @property
+    def company_currency(self) -> str:
+        """The company's own currency."""
+        return self.in_company_currency.currency
+
+    @property
+    def company_vat_total(self) -> Amount:
+        """The VAT of all rates in the company's own currency, for a file."""
+        return Amount(self.in_company_currency.amount, self.company_currency)
+
+    @property
+    def documents_left_out(self) -> int:
+        """How many documents have no frozen rate."""
+        return self.in_company_currency.documents_left_out
 
     @property
     def vat_total(self) -> Decimal:
         """The VAT of all rates."""
         return _sum(rate.vat_amount for rate in self.rates)
+
+
+def company_vat_totals(figures: Iterable[Vat]) -> list[CompanyVat]:
+    """The VAT of each company over all currencies, in its own."""
+    totals: dict[int, CompanyVat] = {}
+    for one in figures:
+        part = one.in_company_currency
+        before = totals.get(one.company_id, CompanyVat(part.currency, ZERO))
+        totals[one.company_id] = CompanyVat(
+            part.currency,
+            before.amount + part.amount,
+            before.documents_left_out + part.documents_left_out,
+            one.company_id,
+        )
+    return list(totals.values())
 
 
 @dataclass(frozen=True)
@@ -139,8 +181,8 @@ class Bucket(Owed):
 class Month(MonthlyRevenue):
     """A month of the company's calendar ("2026-03").
 
-    `invoiced` is the total of the documents dated in it, issued and not cancelled; `received` and
-    `refunds_and_reversals` (zero or negative) the money that moved in it.
+    `invoiced` is the total of the documents dated in it, issued and not cancelled, less the credit notes dated in it;
+    `received` and `refunds_and_reversals` (zero or negative) the money that moved in it.
     """
 
     invoiced: Decimal

@@ -41,6 +41,16 @@ class WaitingEntry(models.Model):
     returned = models.BigIntegerField()
 
 
+class WaitingNote(models.Model):
+    """What a credit note adds to the sums: its total, and its lines."""
+
+    company_id = models.BigIntegerField()
+    note_id = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    issue_date = models.DateField()
+    credited = models.BigIntegerField()
+
+
 class _Sum(models.Model):
     company_id = models.BigIntegerField()
     currency = models.CharField(max_length=3)
@@ -99,6 +109,31 @@ class VatByDay(_Sum):
 
     class Meta:
         constraints = [_one_row_for("issue_date", "vat_category", "vat_rate", name="vat_by_day_once")]
+
+
+class CreditedByDay(_Sum):
+    """The totals of the credit notes with one issue date, which are taken off what was invoiced."""
+
+    issue_date = models.DateField()
+    documents = models.BigIntegerField()
+    credited = models.BigIntegerField()
+
+    class Meta:
+        constraints = [_one_row_for("issue_date", name="credited_by_day_once")]
+
+
+class CreditedVatByDay(_Sum):
+    """The VAT of the same notes, by category and rate."""
+
+    issue_date = models.DateField()
+    vat_category = models.CharField(max_length=2)
+    vat_rate = RateField()
+    lines = models.BigIntegerField()
+    taxable = models.BigIntegerField()
+    vat = models.BigIntegerField()
+
+    class Meta:
+        constraints = [_one_row_for("issue_date", "vat_category", "vat_rate", name="credited_vat_by_day_once")]
 
 
 class Drafts(_Sum):

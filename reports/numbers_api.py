@@ -16,6 +16,7 @@ from core.api.pagination import CURSOR_HINT, PAGE_SIZE_HELP, read_page_size
 from core.api.renderers import JSON_TYPE, TABLE_RENDERERS
 from core.api.serializers import CamelCaseSerializer
 from core.api.viewsets import ScopedViewSet, read_id
+from invoices.models import SeriesKind
 from invoices.numbers import Numbering, numbering_of, register_file, registered
 from parties.models import Company
 from parties.selectors import company_for
@@ -37,6 +38,9 @@ class NumbersFilterSerializer(CamelCaseSerializer):
         max_value=LATEST_DAY.year,
         help_text="That of the issue dates; this year where absent.",
     )
+    kind = serializers.ChoiceField(
+        SeriesKind.choices, required=False, help_text="Of which documents: INV (invoices, where absent) or CN."
+    )
     format = serializers.ChoiceField(
         [(name, name) for name in TABLE_FORMATS],
         required=False,
@@ -46,7 +50,7 @@ class NumbersFilterSerializer(CamelCaseSerializer):
 
 
 class GapSerializer(CamelCaseSerializer):
-    """Numbers that no invoice has, both inclusive."""
+    """Numbers that no document has, both inclusive."""
 
     first = serializers.CharField()
     last = serializers.CharField()
@@ -56,8 +60,8 @@ class RegisteredNumberSerializer(CamelCaseSerializer):
     """A number and what became of it. Of one that is missing everything else is null or empty."""
 
     number = serializers.CharField()
-    status = serializers.CharField(help_text="That of the invoice, or Missing.")
-    invoice_id = serializers.IntegerField(allow_null=True)
+    status = serializers.CharField(help_text="That of the invoice (Issued, of a credit note), or Missing.")
+    invoice_id = serializers.IntegerField(allow_null=True, help_text="Of a credit note, the one that it corrects.")
     issue_date = serializers.DateField(allow_null=True)
     customer_name = serializers.CharField()
     currency = serializers.CharField()
@@ -66,7 +70,7 @@ class RegisteredNumberSerializer(CamelCaseSerializer):
     issued_at = serializers.DateTimeField(allow_null=True)
     cancelled_by = serializers.CharField()
     cancelled_at = serializers.DateTimeField(allow_null=True)
-    reason = serializers.CharField(help_text="Why it was cancelled.")
+    reason = serializers.CharField(help_text="Why it was cancelled, or credited.")
 
 
 class NumberRegisterSerializer(CamelCaseSerializer):
@@ -109,7 +113,7 @@ class NumbersViewSet(ScopedViewSet):
         company = self._company()
         wanted = self.filters()
         year = wanted.get("year") or company.today().year
-        numbering = numbering_of(company, year)
+        numbering = numbering_of(company, year, SeriesKind(wanted.get("kind", SeriesKind.INVOICE)))
         file_format = wanted.get("format") or request.accepted_renderer.format
         if file_format != "json":
             return register_file(actor=self.caller, numbering=numbering, file_format=file_format)

@@ -6,8 +6,11 @@ from the whole number that it stands for. SQLite ends a sum beyond 922 million m
 with a wrong figure.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import reduce
+from itertools import chain
 from operator import add, or_
 from typing import Any
 
@@ -15,6 +18,7 @@ from django.db.models import (
     Count,
     DateField,
     Exists,
+    F,
     OuterRef,
     Q,
     QuerySet,
@@ -23,17 +27,100 @@ from django.db.models import (
 )
 from django.db.models.functions import TruncMonth
 
-from core.money import ZERO
+from core.money import ZERO, minor_units, quantize
 from core.sums import amount_of, summable
+from credits.models import CreditNote
 from invoices.models import IS_OPEN, Invoice
+from parties.models import Company
+from payments.accounts.rules import AccountKind
 from payments.ledger import Kind
-from payments.models import Payment
+from payments.models import AccountEntry, Payment
 from reports.periods import BUCKETS, OLDEST_BUCKET, Days, earliest_due_dates
 
 
+def company_vat(days: Days) -> list[tuple[Any, ...]]:
+    """((company, currency), VAT in the company's currency, documents without it) of the documents in other currencies.
+
+    Issued in these days and not cancelled, with VAT, less the credit notes of these days. What was frozen in a currency
+    that the company no longer has is without it, as is a credit note of it.
+    """
+    found: dict[tuple[int, str], tuple[Decimal, int]] = defaultdict(lambda: (ZERO, 0))
+    for key, worth, left_out in chain(_invoiced_company_vat(days), _credited_company_vat(days)):
+        before, count = found[key]
+        found[key] = (before + worth, count + left_out)
+    return [(key, *sums) for key, sums in found.items()]
+
+
+def _credited_company_vat(days: Days) -> Iterator[tuple[Any, ...]]:
+    """The same of the credit notes dated in these days, below zero, each at the rate frozen with its invoice.
+
+    After each note, what all notes of an invoice took is its VAT in the company's currency in proportion to the VAT
+    credited so far; the note takes what is new of it. So the notes of an invoice sum back to what was frozen with it.
+    """
+    foreign = CreditNote.objects.filter(company_id__in=days.company_ids, vat_total__gt=0).exclude(
+        currency=F("company__currency")
+    )
+    of_these_days = foreign.filter(issue_date__range=(days.first, days.last))
+    notes = foreign.filter(invoice__in=of_these_days.values("invoice"), issue_date__lte=days.last)
+    credited: dict[int, Decimal] = defaultdict(lambda: ZERO)
+    for note in notes.select_related("invoice", "company").order_by("pk"):
+        before = credited[note.invoice_id]
+        credited[note.invoice_id] += note.vat_total
+        if note.issue_date < days.first:
+            continue
+        key, invoice, own = (note.company_id, note.currency), note.invoice, note.company.currency
+        if invoice.company_vat_total is None or invoice.company_currency != own:
+            yield key, ZERO, 1
+            continue
+        each = invoice.company_vat_total / invoice.vat_total
+        after, earlier = (quantize(each * vat, decimals=minor_units(own)) for vat in (before + note.vat_total, before))
+        yield key, earlier - after, 0
+
+
+def _invoiced_company_vat(days: Days) -> list[tuple[Any, ...]]:
+    """The same of the documents alone."""
+    is_frozen = Q(company_currency=F("company__currency"))
+    documents = Invoice.objects.filter(
+        company_id__in=days.company_ids,
+        issue_date__range=(days.first, days.last),
+        issued_at__isnull=False,
+        cancelled_at=None,
+        vat_total__gt=0,
+    ).exclude(currency=F("company__currency"))
+    found = (
+        documents.order_by()
+        .values("company_id", "currency")
+        .annotate(
+            worth=Sum(summable("company_vat_total"), filter=is_frozen, default=0),
+            left_out=Count("pk") - Count("pk", filter=is_frozen),
+        )
+        .values_list("company_id", "currency", "worth", "left_out")
+    )
+    return [((company_id, code), amount_of(worth), left_out) for company_id, code, worth, left_out in found]
+
+
+def currencies_of(company_ids: Iterable[int]) -> dict[int, str]:
+    """The own currency of each company."""
+    return dict(Company.objects.filter(pk__in=set(company_ids)).values_list("pk", "currency"))
+
+
 def money_by_month(days: Days, currency: str | None) -> list[tuple[Any, ...]]:
-    """(company, currency, month, received, returned), months without entries left out."""
-    entries = Payment.objects.filter(
+    """(company, currency, month, received, returned), months without entries left out.
+
+    On the ledgers of invoices, and on the accounts of customers.
+    """
+    sums: dict[tuple[Any, ...], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    for model in (Payment, AccountEntry):
+        for *month, received, returned in _money_by_month(model, days, currency):
+            so_far = sums[tuple(month)]
+            sums[tuple(month)] = [so_far[0] + received, so_far[1] + returned]
+    return [(*month, *amounts) for month, amounts in sums.items()]
+
+
+def _money_by_month(
+    model: type[Payment] | type[AccountEntry], days: Days, currency: str | None
+) -> list[tuple[Any, ...]]:
+    entries: QuerySet[Any] = model._default_manager.filter(
         company_id__in=days.company_ids, paid_at__gte=days.start, paid_at__lt=days.end
     ).order_by()
     rows = (
@@ -41,7 +128,7 @@ def money_by_month(days: Days, currency: str | None) -> list[tuple[Any, ...]]:
         .annotate(month=TruncMonth("paid_at", tzinfo=days.zone, output_field=DateField()))
         .values("company_id", "currency", "month")
         .annotate(
-            received=Sum(summable("amount"), filter=Q(kind=Kind.PAYMENT), default=0),
+            received=Sum(summable("amount"), filter=Q(kind__in=[Kind.PAYMENT, AccountKind.OVERPAYMENT]), default=0),
             returned=Sum(summable("amount"), filter=Q(kind__in=[Kind.REFUND, Kind.REVERSAL]), default=0),
         )
         .values_list("company_id", "currency", "month", "received", "returned")

@@ -5,7 +5,7 @@ money of a company whose time zone has just changed.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain, groupby
 from operator import itemgetter
@@ -19,6 +19,7 @@ from reports import rows, sums
 from reports.figures import (
     TOP_DEBTORS,
     Aging,
+    CompanyVat,
     CustomerAging,
     Debtor,
     MonthlyRevenue,
@@ -45,12 +46,37 @@ def revenue(days: Iterable[Days], *, currency: str | None = None) -> list[Revenu
 
 
 def vat(days: Iterable[Days], *, currency: str | None = None) -> list[Vat]:
-    """The VAT of documents dated in these days, issued and not cancelled, by company, currency, category and rate."""
+    """The VAT of documents dated in these days, by company, currency, category and rate.
+
+    Of those that are issued and not cancelled, less that of the credit notes dated in these days.
+    """
+    days = list(days)
     found: list[tuple[Any, ...]] = sorted(row for span in days for row in sums.vat_by_rate(span, currency))
-    return [
-        Vat(company_id, code, [VatBreakdown(code, *rate) for _, _, *rate in group])
+    groups = [
+        (company_id, code, [VatBreakdown(code, *rate) for _, _, *rate in group])
         for company_id, code, group in _by_company_and_currency(found)
     ]
+    own = rows.currencies_of(company_id for company_id, _, _ in groups)
+    is_foreign = any(code != own[company_id] for company_id, code, _ in groups)
+    frozen = {key: worth for span in days for key, *worth in rows.company_vat(span)} if is_foreign else {}
+    return [
+        Vat(company_id, code, rates, _in_company_currency(company_id, code, rates, own, frozen))
+        for company_id, code, rates in groups
+    ]
+
+
+def _in_company_currency(
+    company_id: int,
+    code: str,
+    rates: Sequence[VatBreakdown],
+    own: Mapping[int, str],
+    frozen: Mapping[tuple[int, str], Sequence[Any]],
+) -> CompanyVat:
+    """What the VAT in a currency comes to in the company's own: as it is there, else as it was frozen."""
+    if code == own[company_id]:
+        return CompanyVat(code, sum((rate.vat_amount for rate in rates), ZERO))
+    amount, left_out = frozen.get((company_id, code), (ZERO, 0))
+    return CompanyVat(own[company_id], amount, left_out)
 
 
 def outstanding(days: Iterable[Days], *, currency: str | None = None) -> list[Outstanding]:

@@ -66,7 +66,7 @@ def _movements(account: Statement, style: Style) -> dict[str, Any]:
 def _row(movement: Movement, style: Style) -> Row:
     words, formats = style.words, style.formats
     amount = formats.money(abs(movement.amount), movement.currency)
-    what = f"{words[movement.kind]} {movement.number}"
+    what = f"{words[movement.kind.lower()]} {movement.number}".rstrip()
     return [
         formats.short_day(movement.day),
         f"{what}, {movement.reference}" if movement.reference else what,

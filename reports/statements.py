@@ -15,13 +15,20 @@ from core.errors import DomainError
 from core.money import ZERO
 from invoices.models import Invoice
 from parties.models import Customer
-from payments.models import Payment
+from payments.accounts.rules import INVOICE_KINDS, AccountKind
+from payments.ledger import Kind
+from payments.models import AccountEntry, Payment
 from reports.periods import Days
 
 MOST_MOVEMENTS = 5_000
 INVOICE, CANCELLATION = "invoice", "cancellation"
-KINDS = (INVOICE, CANCELLATION, "payment", "refund", "reversal")
-"""What moves the account: documents and their cancellations, and the kinds of entries."""
+KINDS = (
+    *(INVOICE, CANCELLATION, "payment", "refund", "reversal", "creditNote", "writeOff", "reinstatement"),
+    *("overpayment", "creditRefund"),
+)
+"""What moves the account: documents and their cancellations, and the kinds of entries.
+
+An allocation moves nothing: what the invoice is paid by is less credit."""
 
 
 class StatementTooLong(DomainError):
@@ -97,9 +104,24 @@ def _movements(customer: Customer, days: Days, currency: str) -> Iterator[Moveme
             day = max(timezone.localtime(invoice.cancelled_at, days.zone).date(), invoice.issue_date)
             yield Movement(day, CANCELLATION, invoice.id, invoice.number, "", -invoice.total, currency)
     entries = Payment.objects.filter(invoice__customer=customer, currency=currency, paid_at__lt=days.end).order_by()
+    entries = entries.exclude(kind__in=[Kind.ALLOCATION, Kind.DEALLOCATION])
     entry_columns = ("id", "invoice__number", "kind", "paid_at", "amount", "reference")
     for entry in entries.values_list(*entry_columns, named=True):
         day = timezone.localtime(entry.paid_at, days.zone).date()
         yield Movement(
-            day, entry.kind.lower(), entry.id, entry.invoice__number, entry.reference, -entry.amount, currency
+            day, _in_camel_case(entry.kind), entry.id, entry.invoice__number, entry.reference, -entry.amount, currency
         )
+    yield from _credit_movements(customer, days, currency)
+
+
+def _credit_movements(customer: Customer, days: Days, currency: str) -> Iterator[Movement]:
+    """What moved the credit of the customer, but for what it was used for."""
+    entries = AccountEntry.objects.filter(customer=customer, currency=currency, paid_at__lt=days.end).order_by()
+    for entry in entries.exclude(kind__in=sorted(INVOICE_KINDS)):
+        day = timezone.localtime(entry.paid_at, days.zone).date()
+        kind = "creditRefund" if entry.kind == AccountKind.REFUND else _in_camel_case(entry.kind)
+        yield Movement(day, kind, entry.pk, "", entry.reference, -entry.amount, currency)
+
+
+def _in_camel_case(kind: str) -> str:
+    return kind[0].lower() + kind[1:]

@@ -14,9 +14,12 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef, Q
 
+from credits.models import CreditNoteItem
 from invoices.models import InvoiceLine
 from parties.models import Company
 from reports.models import (
+    CreditedByDay,
+    CreditedVatByDay,
     Drafts,
     InvoicedByDay,
     MoneyByDay,
@@ -25,17 +28,21 @@ from reports.models import (
     VatByDay,
     WaitingEntry,
     WaitingInvoice,
+    WaitingNote,
 )
 from reports.triggers import (
+    CREDIT,
     ENTRIES,
     ENTRY_COLUMNS,
     INVOICES,
     IS_DRAFT,
     IS_ISSUED,
     IS_OPEN,
+    NOTES,
     SUMS,
     WAITING_ENTRIES,
     WAITING_INVOICES,
+    WAITING_NOTES,
     entry_values,
     units,
 )
@@ -43,7 +50,8 @@ from reports.triggers import (
 ROWS_AT_A_TIME = 1_000
 LOCK = 0x5EC0_5035
 """What the workers of PostgreSQL agree to hold while they change the sums."""
-TAKEN = {WAITING_INVOICES: "taken_invoices", WAITING_ENTRIES: "taken_entries"}
+TAKEN = {WAITING_INVOICES: "taken_invoices", WAITING_ENTRIES: "taken_entries", WAITING_NOTES: "taken_notes"}
+NAMES = {WAITING_INVOICES: "invoices", WAITING_ENTRIES: "entries", WAITING_NOTES: "notes"}
 """Each waiting table, and the name of what was just deleted from it."""
 
 
@@ -52,7 +60,7 @@ class Topic:
     """One table of sums: the columns that tell its rows apart, and those that are added up.
 
     `waiting` is a SELECT of all of them from the waiting rows (a table or what was just deleted from it, called
-    {invoices} and {entries}); `rows` the same from the books. Both name the company of a row `company_id`.
+    {invoices}, {entries} and {notes}); `rows` the same from the books. Both name the company of a row `company_id`.
     """
 
     model: type[models.Model]
@@ -73,7 +81,7 @@ class Topic:
 
     def kept_and_waiting(self) -> str:
         """A SELECT of all that the sum consists of; several of its rows may have the same keys."""
-        waiting = self.waiting.format(invoices=WAITING_INVOICES, entries=WAITING_ENTRIES)
+        waiting = self.waiting.format(**{name: table for table, name in NAMES.items()})
         return f"SELECT {self.columns} FROM {self.table} UNION ALL {waiting}"
 
     def summed(self, source: str) -> str:
@@ -133,12 +141,36 @@ VAT_BY_DAY = Topic(
     f"SELECT {VAT_KEYS}, 1 AS lines, {TAXABLE} AS taxable, {VAT} AS vat "
     f"FROM {INVOICES} AS document JOIN {LINES} = document.id WHERE {IS_ISSUED.format(row='document')}",
 )
+CREDITED_BY_DAY = Topic(
+    CreditedByDay,
+    ("company_id", "currency", "issue_date"),
+    ("documents", "credited"),
+    "SELECT company_id, currency, issue_date, 1 AS documents, credited FROM {notes}",
+    f"SELECT company_id, currency, issue_date, 1 AS documents, {units('total')} AS credited FROM {NOTES}",
+)
+CREDITED_VAT = f"SELECT {VAT_KEYS}, 1 AS lines, {TAXABLE} AS taxable, {VAT} AS vat"
+CREDITED_LINES = f"{CreditNoteItem._meta.db_table} AS line ON line.note_id"
+CREDITED_VAT_BY_DAY = Topic(
+    CreditedVatByDay,
+    ("company_id", "currency", "issue_date", "vat_category", "vat_rate"),
+    ("lines", "taxable", "vat"),
+    f"{CREDITED_VAT} FROM {{notes}} AS document JOIN {CREDITED_LINES} = document.note_id",
+    f"{CREDITED_VAT} FROM {NOTES} AS document JOIN {CREDITED_LINES} = document.id",
+)
+
+
+def money_rows(condition: str = "") -> str:
+    """A SELECT of the money of all entries of invoices, and of the credit of customers, that meet the condition."""
+    values = entry_values(connection.vendor, "entry")
+    return " UNION ALL ".join(f"SELECT {values} FROM {table} AS entry {condition}" for table in (ENTRIES, CREDIT))
+
+
 MONEY_BY_DAY = Topic(
     MoneyByDay,
     ("company_id", "currency", "time_zone", "day"),
     ("received", "returned"),
     f"SELECT {', '.join(ENTRY_COLUMNS)} FROM {{entries}}",
-    f"SELECT {entry_values(connection.vendor, 'entry')} FROM {ENTRIES} AS entry",
+    money_rows(),
 )
 MOVED_COMPANIES = (
     f"SELECT part.company_id FROM ({MONEY_BY_DAY.kept_and_waiting()}) AS part "
@@ -148,7 +180,8 @@ MOVED_COMPANIES = (
 """Those that have money in the sums by another time zone than their own."""
 OF_DOCUMENTS = (OWED_BY_DUE_DATE, OWED_BY_CUSTOMER, INVOICED_BY_DAY, DRAFTS, VAT_BY_DAY)
 OF_ENTRIES = (MONEY_BY_DAY,)
-TOPICS = {WAITING_INVOICES: OF_DOCUMENTS, WAITING_ENTRIES: OF_ENTRIES}
+OF_NOTES = (CREDITED_BY_DAY, CREDITED_VAT_BY_DAY)
+TOPICS = {WAITING_INVOICES: OF_DOCUMENTS, WAITING_ENTRIES: OF_ENTRIES, WAITING_NOTES: OF_NOTES}
 ADDING = {table: [topic.adding(topic.waiting) for topic in topics] for table, topics in TOPICS.items()}
 ANEW = {table: [topic.replacing(topic.rows) for topic in topics] for table, topics in TOPICS.items()}
 
@@ -162,7 +195,7 @@ def take_in() -> int:
         with _alone() as is_alone:
             if is_alone:
                 _write({WAITING_ENTRIES: ANEW[WAITING_ENTRIES]})
-    if not (WaitingInvoice.objects.exists() or WaitingEntry.objects.exists()):
+    if not any(model.objects.exists() for model in (WaitingInvoice, WaitingEntry, WaitingNote)):
         return 0
     with _alone() as is_alone:
         return _write(ADDING) if is_alone else 0
@@ -179,11 +212,11 @@ def differences() -> Iterator[tuple[Topic, dict[str, Any], dict[str, int]]]:
 
     Money that was added up in a time zone which is not the company's any more is left out: no report reads it.
     """
-    for topic in (*OF_DOCUMENTS, *OF_ENTRIES):
+    for topic in (*OF_DOCUMENTS, *OF_ENTRIES, *OF_NOTES):
         less = ", ".join((*topic.keys, *(f"-{name}" for name in topic.sums)))
         booked, differs = topic.rows, " OR ".join(f"{name} <> 0" for name in topic.sums)
         if topic is MONEY_BY_DAY:
-            booked = f"{booked} WHERE entry.company_id NOT IN ({MOVED_COMPANIES})"
+            booked = money_rows(f"WHERE entry.company_id NOT IN ({MOVED_COMPANIES})")
             differs = f"({differs}) AND company_id NOT IN ({MOVED_COMPANIES})"
         summed = topic.summed(f"{topic.kept_and_waiting()} UNION ALL SELECT {less} FROM ({booked}) AS booked")
         with connection.chunked_cursor() as cursor:
@@ -220,10 +253,10 @@ def _write(work: Mapping[str, Sequence[str]]) -> int:
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             for statement in chain.from_iterable(work.values()):
-                cursor.execute(statement.format(invoices=WAITING_INVOICES, entries=WAITING_ENTRIES))
+                cursor.execute(statement.format(**{name: table for table, name in NAMES.items()}))
             return sum(cursor.execute(f"DELETE FROM {table} WHERE true").rowcount for table in work)
         parts = [f"{TAKEN[table]} AS (DELETE FROM {table} RETURNING *)" for table in work]
-        taken = {"invoices": TAKEN[WAITING_INVOICES], "entries": TAKEN[WAITING_ENTRIES]}
+        taken = {name: TAKEN.get(table, table) for table, name in NAMES.items()}
         parts += [
             f"written_{place} AS ({statement.format(**taken)})"
             for place, statement in enumerate(chain.from_iterable(work.values()))

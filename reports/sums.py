@@ -17,6 +17,8 @@ from payments.models import Payment
 from reports.figures import TOP_DEBTORS, Debtor
 from reports.periods import OLDEST_BUCKET, Days, earliest_due_dates
 from reports.summaries import (
+    CREDITED_BY_DAY,
+    CREDITED_VAT_BY_DAY,
     DRAFTS,
     INVOICED_BY_DAY,
     MONEY_BY_DAY,
@@ -115,7 +117,7 @@ def money_by_month(days: Days, currency: str | None) -> list[tuple[int, str, str
 
 
 def invoiced_by_month(days: Days, currency: str | None) -> list[tuple[int, str, str, Decimal]]:
-    """(company, currency, month, the total of the documents dated in it, issued and not cancelled)."""
+    """(company, currency, month, the total of the documents dated in it, less the credit notes dated in it)."""
     rows = _rows(
         INVOICED_BY_DAY,
         days,
@@ -124,12 +126,13 @@ def invoiced_by_month(days: Days, currency: str | None) -> list[tuple[int, str, 
         "GROUP BY 1, 2, 3 HAVING sum(documents) <> 0 ORDER BY 1, 2, 3",
         condition="AND issue_date BETWEEN %s AND %s",
         values=[str(days.first), str(days.last)],
+        less=CREDITED_BY_DAY,
     )
     return [(*key, _amount(invoiced)) for *key, invoiced in rows]
 
 
 def vat_by_rate(days: Days, currency: str | None) -> list[tuple[int, str, str, Decimal, Decimal, Decimal]]:
-    """(company, currency, category, rate, taxable amount, VAT) of the documents dated in the days."""
+    """(company, currency, category, rate, taxable amount, VAT) of the documents of the days, less credit notes."""
     rows = _rows(
         VAT_BY_DAY,
         days,
@@ -138,6 +141,7 @@ def vat_by_rate(days: Days, currency: str | None) -> list[tuple[int, str, str, D
         "GROUP BY 1, 2, 3, 4 HAVING sum(lines) <> 0 ORDER BY 1, 2, 3, 4",
         condition="AND issue_date BETWEEN %s AND %s",
         values=[str(days.first), str(days.last)],
+        less=CREDITED_VAT_BY_DAY,
     )
     return [
         (company, code, category, round(Decimal(rate), RATE_DECIMALS), _amount(taxable), _amount(vat))
@@ -168,9 +172,17 @@ def _rows(
     values: Sequence[Any] = (),
     before: Sequence[Any] = (),
     without_later: bool = False,
+    less: Topic | None = None,
 ) -> list[Any]:
-    """The sums of the companies. `before` are the values in `columns`, `values` those in `condition`."""
+    """The sums of the companies. `before` are the values in `columns`, `values` those in `condition`.
+
+    `less` has the same columns under other names: its amounts are taken off, and what it counts is counted.
+    """
     parts, first = topic.kept_and_waiting(), list(before)
+    if less is not None:
+        count, *amounts = less.sums
+        taken_off = ", ".join((*less.keys, count, *(f"-{amount}" for amount in amounts)))
+        parts = f"{parts} UNION ALL SELECT {taken_off} FROM ({less.kept_and_waiting()}) AS credited"
     if without_later:
         parts, first = f"{parts} UNION ALL {_later(topic)}", [*before, str(days.last)]
     companies = ", ".join(["%s"] * len(days.company_ids))

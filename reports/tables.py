@@ -46,6 +46,7 @@ VAT = Layout(
     "rates",
     ("vat_category", "vat_rate"),
     ("taxable_amount", "vat_amount"),
+    only_in_total=("company_currency", "company_vat_total", "documents_left_out"),
     total_names={"vat_amount": "vat_total"},
 )
 OUTSTANDING = Layout(

@@ -7,14 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from audit.triggers import FurtherTriggers
+from credits.models import CreditNote
 from invoices.lifecycle import Status
 from invoices.models import OPEN_STATUSES, Invoice
+from payments.accounts.rules import AccountKind
 from payments.ledger import Kind
-from payments.models import Payment
-from reports.models import WaitingEntry, WaitingInvoice
+from payments.models import AccountEntry, Payment
+from reports.models import WaitingEntry, WaitingInvoice, WaitingNote
 
-INVOICES, ENTRIES = Invoice._meta.db_table, Payment._meta.db_table
+INVOICES, ENTRIES, NOTES = Invoice._meta.db_table, Payment._meta.db_table, CreditNote._meta.db_table
+CREDIT = AccountEntry._meta.db_table
+"""The movements of the credit of customers: what is left over of a receipt and what is given back is money, too."""
 WAITING_INVOICES, WAITING_ENTRIES = WaitingInvoice._meta.db_table, WaitingEntry._meta.db_table
+WAITING_NOTES = WaitingNote._meta.db_table
 
 KEYS = ("company_id", "customer_id", "currency", "issue_date", "due_date")
 IS_OPEN = "{{row}}.status IN ({})".format(", ".join(f"'{status.value}'" for status in OPEN_STATUSES))
@@ -45,7 +50,8 @@ DAY = {
     "postgresql": f"CAST({{row}}.paid_at AT TIME ZONE {ZONE} AS date)",
     "sqlite": f"django_datetime_cast_date({{row}}.paid_at, {ZONE}, 'UTC')",
 }
-RECEIVED = f"CASE WHEN {{row}}.kind = '{Kind.PAYMENT.value}' THEN {units('{row}.amount')} ELSE 0 END"
+CAME = ", ".join(f"'{kind.value}'" for kind in (Kind.PAYMENT, AccountKind.OVERPAYMENT))
+RECEIVED = f"CASE WHEN {{row}}.kind IN ({CAME}) THEN {units('{row}.amount')} ELSE 0 END"
 WENT_BACK = ", ".join(f"'{kind.value}'" for kind in (Kind.REFUND, Kind.REVERSAL))
 RETURNED = f"CASE WHEN {{row}}.kind IN ({WENT_BACK}) THEN {units('{row}.amount')} ELSE 0 END"
 
@@ -113,21 +119,39 @@ END
 """
 
 
+# A note is never changed, nor are its lines, which come after it in the same transaction.
+ADD_NOTE = (
+    f"INSERT INTO {WAITING_NOTES} (company_id, note_id, currency, issue_date, credited) "
+    f"SELECT NEW.company_id, NEW.id, NEW.currency, NEW.issue_date, {units('NEW.total')}"
+)
+
+ON_NOTE = f"""
+BEGIN
+  {ADD_NOTE};
+  RETURN NULL;
+END
+"""
+
+
 def _sqlite(name: str, event: str, table: str, body: str, when: str = "") -> tuple[str, str]:
     condition = f" WHEN {when}" if when else ""
     return name, f"CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW{condition}\nBEGIN\n{body}END"
 
 
 def summing_triggers() -> FurtherTriggers:
-    """An entry is never changed nor deleted, so that only its insertion counts."""
+    """An entry or a credit note is never changed nor deleted, so that only its insertion counts."""
     return FurtherTriggers(
-        tables=frozenset({INVOICES, ENTRIES, WAITING_INVOICES, WAITING_ENTRIES, "parties_company"}),
-        functions={"fintrack_sum_invoice": ON_INVOICE, "fintrack_sum_entry": ON_ENTRY},
+        tables=frozenset(
+            {INVOICES, ENTRIES, CREDIT, NOTES, WAITING_INVOICES, WAITING_ENTRIES, WAITING_NOTES, "parties_company"}
+        ),
+        functions={"fintrack_sum_invoice": ON_INVOICE, "fintrack_sum_entry": ON_ENTRY, "fintrack_sum_note": ON_NOTE},
         postgresql={
             (INVOICES, "fintrack_sum"): (
                 f"AFTER INSERT OR UPDATE OR DELETE ON {INVOICES} FOR EACH ROW EXECUTE FUNCTION fintrack_sum_invoice()"
             ),
             (ENTRIES, "fintrack_sum"): f"AFTER INSERT ON {ENTRIES} FOR EACH ROW EXECUTE FUNCTION fintrack_sum_entry()",
+            (NOTES, "fintrack_sum"): f"AFTER INSERT ON {NOTES} FOR EACH ROW EXECUTE FUNCTION fintrack_sum_note()",
+            (CREDIT, "fintrack_sum"): f"AFTER INSERT ON {CREDIT} FOR EACH ROW EXECUTE FUNCTION fintrack_sum_entry()",
         },
         sqlite=dict(
             [
@@ -141,7 +165,9 @@ def summing_triggers() -> FurtherTriggers:
                     f"  {TAKE_OLD} WHERE {_differ(KEYS)};\n  {ADD_NEW} WHERE {_differ(KEYS)};\n",
                     when=CHANGED,
                 ),
+                _sqlite("fintrack_sum_note", "INSERT", NOTES, f"  {ADD_NOTE};\n"),
                 _sqlite("fintrack_sum_entry", "INSERT", ENTRIES, f"  {_add_entry('sqlite')};\n"),
+                _sqlite("fintrack_sum_credit", "INSERT", CREDIT, f"  {_add_entry('sqlite')};\n"),
             ]
         ),
     )

@@ -11,6 +11,8 @@ from audit.actors import SYSTEM
 from audit.models import Change, Recorded, history_model
 from audit.services import recording
 from audit.triggers import drop_triggers, install_triggers
+from credits.tests.factories import make_printed_credit_note
+from currencies.tests.factories import make_rate
 from imports.columns import Kind
 from imports.services import bring_file
 from invoices.models import Invoice
@@ -18,6 +20,7 @@ from invoices.tests.factories import make_recurring
 from notifications.tests.factories import write_to
 from parties.services import update_company
 from parties.tests.factories import make_bank_account, png_image
+from payments.tests.factories import make_credit
 from portal.services import create_link
 
 ON_SQLITE = connection.vendor == "sqlite"
@@ -107,8 +110,11 @@ def write_everywhere(invoice: Invoice) -> None:
     """Rows of the tables that a bill and its payment leave empty: how the company prints and is paid, mail, a link."""
     update_company(actor=SYSTEM, company_id=invoice.company_id, logo=png_image())
     make_bank_account(invoice.company)
+    make_rate(invoice.company)
     make_recurring(invoice.company)
     write_to(invoice)
+    make_printed_credit_note(invoice, "0.1")
+    make_credit(invoice.customer)
     create_link(actor=SYSTEM, invoice_id=invoice.pk)
     bring_file(
         actor=SYSTEM,

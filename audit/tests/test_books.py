@@ -298,10 +298,10 @@ def test_another_room_registers_what_it_knows(monkeypatch: pytest.MonkeyPatch) -
 def test_the_command_says_what_it_checked(invoice: Invoice, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("verify_books")
     *checked, fingerprint, summary = capsys.readouterr().out.splitlines()
-    assert len(checked) == len(checks()) == 16
+    assert len(checked) == len(checks()) == 25
     assert checked[0] == "Checked: The recording triggers are those that the models ask for."
     assert fingerprint.startswith("Fingerprint: ")
-    assert summary.startswith("0 faults in 5 rows of 20 models, 8 versions, 6 journal entries (")
+    assert summary.startswith("0 faults in 5 rows of 27 models, 8 versions, 6 journal entries (")
 
 
 def test_the_command_names_each_fault_and_ends_with_status_1(

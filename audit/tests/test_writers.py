@@ -28,6 +28,7 @@ ROOMS = (
     "parties",
     "invoices",
     "payments",
+    "credits",
     "imports",
     "portal",
     "notifications",
@@ -62,7 +63,7 @@ RAW_WRITES = {
     "audit/seals.py": 1,
     "audit/rows.py": 2,
     "reports/summaries.py": 2,
-    "reports/triggers.py": 2,
+    "reports/triggers.py": 3,
 }
 """Raw statements that write: the claim of an idempotency key; the places of events; the seals of old versions; what
 `audit.services` runs to write many rows at once; the sums of reports."""

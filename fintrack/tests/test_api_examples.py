@@ -72,6 +72,10 @@ STORY = [
     Step("finance", "getBankAccount", "GET bank-accounts/{accountId}"),
     Step("finance", "listBankAccounts", "GET bank-accounts"),
     Step("admin", "deleteBankAccount", "DELETE bank-accounts/{accountId}?version=2"),
+    Step("finance", "createExchangeRate", "POST exchange-rates", remember={"rateId": "id"}),
+    Step("finance", "importExchangeRates", "POST exchange-rates/import"),
+    Step("viewer", "getExchangeRate", "GET exchange-rates/{rateId}"),
+    Step("viewer", "listExchangeRates", "GET exchange-rates?currency=ZAR"),
     Step("finance", "createCustomer", "POST customers", "short", remember={"unused": "id"}),
     Step("finance", "deleteCustomer", "DELETE customers/{unused}?version=1"),
     Step("finance", "createCustomer", "POST customers", "whole", remember={"customerId": "id"}),
@@ -115,6 +119,10 @@ STORY = [
     Step("auditor", "reportNumbers", "GET reports/numbers?year=2026"),
     Step("auditor", "listAuditEntries", "GET audit?entityType=Payment&pageSize=2"),
     Step("finance", "listEvents", "GET events?after=2&pageSize=2"),
+    Step("finance", "issueCreditNote", "POST invoices/{invoiceId}/credit-notes", remember={"noteId": "id"}),
+    Step("viewer", "getCreditNote", "GET credit-notes/{noteId}"),
+    Step("viewer", "listCreditNotesOfInvoice", "GET invoices/{invoiceId}/credit-notes"),
+    Step("viewer", "listCreditNotes", "GET credit-notes"),
     Step("finance", "bulkInvoices", "POST invoices/bulk", "create"),
     Step("finance", "bulkInvoices", "POST invoices/bulk", "issue"),
     Step("finance", "createRecurringInvoice", "POST recurring-invoices", remember={"recurringId": "id"}),
@@ -128,6 +136,16 @@ STORY = [
     Step("finance", "endRecurringInvoice", "POST recurring-invoices/{recurringId}/end"),
     Step("finance", "createRecurringInvoice", "POST recurring-invoices", "short", remember={"unusedRecurring": "id"}),
     Step("finance", "deleteRecurringInvoice", "DELETE recurring-invoices/{unusedRecurring}?version=1"),
+    Step("finance", "receivePayment", "POST payments", remember={"receiptId": "id"}),
+    Step("viewer", "getReceipt", "GET receipts/{receiptId}"),
+    Step("finance", "allocateCredit", "POST invoices/{invoiceId}/allocations", remember={"allocationId": "paymentId"}),
+    Step("finance", "undoAllocation", "POST allocations/{allocationId}/reverse"),
+    Step("finance", "writeOff", "POST invoices/{invoiceId}/write-off"),
+    Step("finance", "reinstate", "POST invoices/{invoiceId}/write-off/reinstate"),
+    Step("finance", "refundCredit", "POST customers/{customerId}/credit-refunds", remember={"creditEntryId": "id"}),
+    Step("viewer", "getCustomerCredit", "GET customers/{customerId}/credit"),
+    Step("viewer", "listCreditEntries", "GET credit-entries"),
+    Step("viewer", "getCreditEntry", "GET credit-entries/{creditEntryId}"),
     Step("admin", "createCompany", "POST companies"),
 ]
 
@@ -154,6 +172,8 @@ class Play:
         self.known |= {name: response.json()[source] for name, source in step.remember.items()}
         if (step.operation, step.name) == ("bulkInvoices", "create"):
             self.known["id"] = response.json()["results"][0]["invoice"]["id"]
+        if step.operation == "updateInvoice":
+            self.known["itemId"] = response.json()["items"][0]["id"]
         if step.operation == "requestPasswordReset":
             self.known["token"] = reset_token(User.objects.get(pk=self.known["userId"]))
         assert (response.status_code < 300) == (step.operation != "problems"), response.content

@@ -32,6 +32,10 @@ from parties.tests.factories import make_company
 
 pytestmark = BROWSER_TEST
 
+SETTLED = """document.fonts.ready.then(
+    () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+)"""
+"""The fonts have come, and what follows from another size was done: two frames later."""
 TELEPHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 LONG_NAME = "Grundstücksverwaltungsgesellschaft"
@@ -52,6 +56,7 @@ NO_PAGES = {
     "invoices_numberseries_file": "a file",
     "audit_changes_file": "a file",
     "payments_payment_pdf": "a file",
+    "credits_creditnote_pdf": "a file",
     "notifications_message_retry": "a button",
     "notifications_message_bounced": "a button",
     "imports_importfile_file": "a file",
@@ -99,6 +104,9 @@ REFUSED = {
     "accounts_user_delete",
     "audit_change_add",
     "audit_change_delete",
+    "credits_creditnote_add",
+    "credits_creditnote_delete",
+    "currencies_exchangerate_delete",
     "imports_importfile_delete",
     "invoices_numberseries_add",
     "invoices_numberseries_delete",
@@ -127,9 +135,10 @@ def visits(world: World, reader: User) -> dict[str, list[str]]:
         "accounts_membership": [world.user.memberships.get()],
         "accounts_user": [world.user],
         "audit_change": Change.objects.filter(company_id=company.pk)[:1],
+        "credits_creditnote": [world.credit_note],
         "django_tasks_database_dbtaskresult": DBTaskResult.objects.all()[:1],
         "imports_importfile": [file],
-        "invoices_invoice": [world.draft, world.issued, world.paid, made],
+        "invoices_invoice": [world.draft, world.issued, world.paid, world.credited, made],
         "invoices_numberseries": NumberSeries.objects.filter(company=company)[:1],
         "invoices_recurringinvoice": [world.recurring],
         "notifications_digestwish": [ask_for_digest(actor=reader, company=company)],
@@ -137,6 +146,7 @@ def visits(world: World, reader: User) -> dict[str, list[str]]:
         "notifications_mailtemplate": [save_template(actor=SYSTEM, company=company, **texts)],
         "notifications_message": Message.objects.all(),
         "notifications_statementrun": [world.statement_run],
+        "currencies_exchangerate": [world.exchange_rate],
         "parties_bankaccount": [world.bank_account],
         "parties_company": [company],
         "parties_customer": [world.customer, world.paid.customer],
@@ -145,12 +155,15 @@ def visits(world: World, reader: User) -> dict[str, list[str]]:
     of_its_own = {
         "invoices_invoice_agreement": [world.issued],
         "invoices_invoice_cancel": [world.draft, world.issued],
+        "invoices_invoice_credit": [world.credited],
         "invoices_invoice_customer_page": [world.issued],
         "invoices_invoice_delete": [world.draft],
         "invoices_invoice_issue": [world.draft],
         "invoices_invoice_make-link": [world.issued],
         "invoices_invoice_pay": [world.issued],
         "invoices_invoice_refund": [world.paid],
+        "invoices_invoice_use-credit": [world.paid],
+        "invoices_invoice_write-off": [world.issued],
         "invoices_invoice_renew-link": [world.paid],
         "invoices_invoice_revoke-link": [world.paid],
         "invoices_invoice_send": [world.issued],
@@ -160,6 +173,7 @@ def visits(world: World, reader: User) -> dict[str, list[str]]:
         "accounts_user_lift-lock-out": [locked_out(make_user("Viewer", company))],
         "accounts_user_reset-second-factor": [with_second_factor(make_user("Viewer", company))],
         "auth_user_password_change": [world.user],
+        "currencies_exchangerate_import": [],
         "payments_payment_take": [],
     }
     addresses = {
@@ -208,6 +222,7 @@ def faults_of(page: Any, axe: str, name: str, address: str) -> list[str]:
     for theme, size, rules in (("dark", DESK, CONTRAST), ("light", TELEPHONE, EVERYTHING)):
         page.set_viewport_size(size)
         page.evaluate("dark => document.documentElement.classList.toggle('dark', dark)", theme == "dark")
+        page.evaluate(SETTLED)
         found += [f"{theme}, {size['width']} px: {fault}" for fault in contrast_and_names(page, axe, rules)]
         wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         found += [f"{wider} px too wide at {size['width']} px"] if wider > 0 else []

@@ -105,7 +105,7 @@ def test_an_export_is_a_row_of_the_change_browser_with_filters_format_and_number
     page = signed_in(make_user("Auditor", world.company)).get(CHANGES, {"performed_by": clerk.email})
 
     [entry] = [group.entry for group in page.context["groups"] if group.entry.command == "data.exported"]
-    assert entry.reason == "Invoices as xlsx, 1 row: status Issued or Paid, issueDate from 2020-01-01."
+    assert entry.reason == "Invoices as xlsx, 2 rows: status Issued or Paid, issueDate from 2020-01-01."
     assert Change.objects.get(pk=entry.entry_id).company_id == world.company.pk
 
 

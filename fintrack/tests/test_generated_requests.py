@@ -34,6 +34,7 @@ from audit.actors import SYSTEM
 from audit.books import faults
 from core.testing.documents import operations
 from core.testing.rollback import taken_back
+from currencies.tests.factories import make_rate
 from invoices.tests.factories import make_draft, make_issued
 from parties.tests.factories import make_bank_account, make_company, make_customer
 from payments.services import apply_payment
@@ -96,6 +97,7 @@ def populated(company: Any) -> dict[str, list[int]]:
         "payments": [payment.pk],
         "companies": [company.pk],
         "users": [make_user("Viewer", company).pk],
+        "exchange-rates": [make_rate(company).pk],
         "bank-accounts": [make_bank_account(company).pk],
     }
 

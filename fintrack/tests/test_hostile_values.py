@@ -23,11 +23,14 @@ from core.api.parsers import BODY_LIMIT_BYTES
 from core.testing.documents import Operation, operations
 from core.testing.rollback import taken_back
 from core.testing.samples import Samples
+from credits.tests.factories import make_printed_credit_note
+from fintrack.tests.worlds import RATE, RATE_FILE
 from invoices.recurring.services import pause_recurring
 from invoices.tests.factories import make_draft, make_issued, make_item, make_recurring
 from notifications.services import deliver_due, request_sending
 from parties.tests.factories import IBAN, make_bank_account, make_company, make_customer
 from payments.services import apply_payment
+from payments.tests.factories import make_allocation, make_credit, make_written_off
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +52,11 @@ class World:
     paused: Any
     user: Any
     message: Any
+    credit_note: Any
+    receipt: Any
+    credit_entry: Any
+    allocation: Any
+    written_off: Any
 
 
 @pytest.fixture
@@ -57,8 +65,14 @@ def world() -> World:
     issued = make_issued(company, make_item("100"), customer=make_customer(company, email="accounts@acme.test"))
     message = request_sending(actor=SYSTEM, invoice_id=issued.pk)
     deliver_due()
+    received = make_credit(issued.customer)
     return World(
+        receipt=received.receipt,
+        credit_entry=received.credit,
+        allocation=make_allocation(make_issued(company)),
+        written_off=make_written_off(company),
         message=message,
+        credit_note=make_printed_credit_note(make_issued(company)),
         client=api_client(make_user("Admin", company)),
         company=company,
         draft=make_draft(company),
@@ -87,6 +101,8 @@ VALID_BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "updateCompany": lambda world: {"version": 1},
     "createBankAccount": lambda world: {"currency": "EUR", "iban": IBAN},
     "updateBankAccount": lambda world: {"version": 1},
+    "createExchangeRate": lambda world: RATE,
+    "importExchangeRates": lambda world: {"file": RATE_FILE},
     "createCustomer": lambda world: {"name": "Acme"},
     "updateCustomer": lambda world: {"version": 1},
     "createInvoice": lambda world: {"customerId": world.customer.pk, "items": [ITEM]},
@@ -110,6 +126,21 @@ VALID_BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "applyPayment": lambda world: {"amount": "1.00"},
     "refundPayment": lambda world: {"amount": "1.00"},
     "reversePayment": lambda world: {},
+    "issueCreditNote": lambda world: {
+        "reason": "It came back",
+        "items": [{"itemId": world.issued.lines.get().pk, "qty": "0.1"}],
+    },
+    "receivePayment": lambda world: {
+        "customerId": world.issued.customer_id,
+        "amount": "1.00",
+        "allocations": [{"invoiceId": world.issued.pk, "amount": "1.00"}],
+        "remainder": "credit",
+    },
+    "allocateCredit": lambda world: {"amount": "1.00"},
+    "undoAllocation": lambda world: {"reason": "Wrong invoice"},
+    "writeOff": lambda world: {"reason": "Small"},
+    "reinstate": lambda world: {"reason": "It came after all"},
+    "refundCredit": lambda world: {"amount": "1.00", "reason": "Asked for"},
 }
 """A body that is accepted (or, of a token, well formed), for each operation that takes one."""
 
@@ -131,15 +162,21 @@ def url_of(operation: Operation, world: World) -> str:
     invoice = world.draft if operation.id in {"updateInvoice", "deleteInvoice", "issueInvoice"} else world.issued
     if operation.id == "cancelInvoice":
         invoice = world.draft
+    if operation.id == "reinstate":
+        invoice = world.written_off
     owners = {
         "/api/invoices/{id}": invoice,
         "/api/recurring-invoices/{id}": world.paused if operation.id == "resumeRecurringInvoice" else world.recurring,
-        "/api/customers/{id}": world.customer,
+        "/api/customers/{id}": world.issued.customer if operation.id == "refundCredit" else world.customer,
         "/api/companies/{id}": world.company,
         "/api/bank-accounts/{id}": world.bank_account,
         "/api/users/{id}": world.user,
         "/api/payments/{id}": world.payment,
         "/api/messages/{id}": world.message,
+        "/api/credit-notes/{id}": world.credit_note,
+        "/api/receipts/{id}": world.receipt,
+        "/api/allocations/{id}": world.allocation,
+        "/api/credit-entries/{id}": world.credit_entry,
     }
     path = operation.path.replace("{payment_id}", str(world.payment.pk)).replace("{paymentId}", str(world.payment.pk))
     for prefix, owner in owners.items():

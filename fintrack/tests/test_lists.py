@@ -11,12 +11,15 @@ import pytest
 from accounts.tests.factories import add_role, api_client, make_user
 from audit.actors import SYSTEM
 from core.api.pagination import KeysetPagination
+from credits.tests.factories import make_credit_note
+from currencies.tests.factories import make_rate
 from fintrack.tests.test_permissions import api_routes
 from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft, make_issued, make_item, make_recurring
 from parties.models import Company
 from parties.tests.factories import make_bank_account, make_company, make_customer
 from payments.services import apply_payment
+from payments.tests.factories import make_credit
 from reports.statement_runs.services import run_statements
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +29,7 @@ SHOWN_AS = {"number": "invoiceNumber", "createdAt": "id"}
 PARAMETERS = {"pageSize", "ordering", "cursor"}
 FILTERS = {
     "bank-accounts": {"companyId", "currency"},
+    "exchange-rates": {"companyId", "currency", "source", "dateFrom", "dateTo"},
     "statement-runs": {"companyId"},
     "invoices": {
         *("status", "customerId", "companyId", "currency", "overdue", "externalId", "search", "recurringInvoiceId"),
@@ -33,6 +37,8 @@ FILTERS = {
     },
     "recurring-invoices": {"status", "customerId", "companyId"},
     "payments": {"invoiceId", "customerId", "companyId", "method", "reference", "kind", "paidAtFrom", "paidAtTo"},
+    "credit-notes": {"invoiceId", "customerId", "companyId", "currency", "number", "issueDateFrom", "issueDateTo"},
+    "credit-entries": {"customerId", "companyId", "currency", "kind"},
     "customers": {"companyId", "externalId", "archived", "search"},
     "users": {"companyId", "active"},
     "companies": set(),
@@ -69,9 +75,12 @@ def client(company: Company) -> Any:
         days = {"issue_date": date(2026, 3, 1 + number % 2), "due_date": date(2026, 4, 1 + number % 2)}
         invoice = make_issued(company, make_item(str(10 + number % 2)), customer=customer, **days)
         apply_payment(actor=SYSTEM, invoice_id=invoice.pk, amount="1")
+        make_credit_note(invoice, "0.5")
         make_draft(company, make_item("10"), customer=customer, **days)
+        make_credit(customer)
         make_recurring(company, customer=customer, name=name)
         run_statements(actor=SYSTEM, company=company, month=date(2020, 1 + number, 1), customer_ids=[customer.pk])
+        make_rate(company, day=date(2026, 3, 1 + number % 2))
         make_bank_account(company, currency=("ZAR", "EUR", "USD", "GBP", "CHF")[number])
     cancel_invoice(actor=SYSTEM, invoice_id=make_issued(company, issue_date=date(2026, 3, 3)).pk)
     return api_client(user)

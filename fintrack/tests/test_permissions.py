@@ -18,11 +18,14 @@ from accounts.services import update_user
 from accounts.tests.factories import add_role, api_client, make_user
 from audit.actors import SYSTEM
 from audit.models import Change
+from credits.tests.factories import make_printed_credit_note
+from currencies.tests.factories import make_rate
 from invoices.tests.factories import make_draft, make_issued, make_recurring
 from notifications.services import request_sending
 from parties.models import Company
 from parties.tests.factories import make_bank_account, make_company, make_customer
 from payments.services import apply_payment
+from payments.tests.factories import make_allocation, make_credit
 from portal.services import create_link
 from reports.statement_runs.services import run_statements
 
@@ -69,6 +72,10 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("bank-account", "GET"): EVERYBODY,
     ("bank-account", "PATCH"): ADMINS,
     ("bank-account", "DELETE"): ADMINS,
+    ("exchange-rates", "GET"): EVERYBODY,
+    ("exchange-rates", "POST"): BOOKKEEPERS,
+    ("exchange-rates-import", "POST"): BOOKKEEPERS,
+    ("exchange-rate", "GET"): EVERYBODY,
     ("customers", "GET"): EVERYBODY,
     ("customers", "POST"): BOOKKEEPERS,
     ("customer", "GET"): EVERYBODY,
@@ -94,6 +101,16 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("invoice-refunds", "POST"): BOOKKEEPERS,
     ("payment-reverse", "POST"): BOOKKEEPERS,
     ("payments", "GET"): EVERYBODY,
+    ("payments", "POST"): BOOKKEEPERS,
+    ("receipt", "GET"): EVERYBODY,
+    ("invoice-allocations", "POST"): BOOKKEEPERS,
+    ("allocation-reverse", "POST"): BOOKKEEPERS,
+    ("invoice-write-off", "POST"): BOOKKEEPERS,
+    ("invoice-reinstate", "POST"): BOOKKEEPERS,
+    ("customer-credit", "GET"): EVERYBODY,
+    ("customer-credit-refunds", "POST"): BOOKKEEPERS,
+    ("credit-entries", "GET"): EVERYBODY,
+    ("credit-entry", "GET"): EVERYBODY,
     ("report-dashboard", "GET"): EVERYBODY,
     ("report-revenue", "GET"): EVERYBODY,
     ("report-outstanding", "GET"): EVERYBODY,
@@ -102,6 +119,11 @@ ROLES: dict[tuple[str, str], frozenset[str]] = {
     ("report-numbers", "GET"): EVERYBODY,
     ("payment", "GET"): EVERYBODY,
     ("payment-pdf", "GET"): EVERYBODY,
+    ("invoice-credit-notes", "GET"): EVERYBODY,
+    ("invoice-credit-notes", "POST"): BOOKKEEPERS,
+    ("credit-notes", "GET"): EVERYBODY,
+    ("credit-note", "GET"): EVERYBODY,
+    ("credit-note-pdf", "GET"): EVERYBODY,
     ("customer-statement", "GET"): EVERYBODY,
     ("message-bounced", "POST"): BOOKKEEPERS,
     ("statement-runs", "GET"): EVERYBODY,
@@ -155,6 +177,7 @@ def make_world(company: Any = None) -> World:
     company = company or make_company()
     issued = make_issued(company)
     payment = apply_payment(actor=SYSTEM, invoice_id=issued.pk, amount="1")
+    received = make_credit(issued.customer)
     create_link(actor=SYSTEM, invoice_id=issued.pk)
     invoice = {"id": make_draft(company).pk}
     recurring = {"id": make_recurring(company).pk}
@@ -170,7 +193,15 @@ def make_world(company: Any = None) -> World:
             "statement-run": (run := {"id": run_statements(actor=SYSTEM, company=company, month=date(2020, 1, 1)).pk}),
             "statement-run-results": run,
             "payment": {"id": payment.pk},
+            "receipt": {"id": received.receipt.pk},
+            "allocation-reverse": {"id": make_allocation(issued).pk},
+            "customer-credit": customer,
+            "customer-credit-refunds": customer,
+            "credit-entry": {"id": received.credit.pk},
             "payment-pdf": {"id": payment.pk},
+            "credit-note": (note := {"id": make_printed_credit_note(make_issued(company)).pk}),
+            "credit-note-pdf": note,
+            "exchange-rate": {"id": make_rate(company).pk},
             "bank-account": {"id": make_bank_account(company).pk},
             "payment-reverse": {"id": issued.pk, "payment_id": payment.pk},
             "user": {"id": make_user("Viewer", company).pk},

@@ -8,6 +8,7 @@ from django.db import connection
 from accounts.tests.factories import api_client, make_user
 from core.testing.baselines import check_baseline
 from core.testing.statements import counted_statements
+from credits.tests.factories import make_credit_note
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment
@@ -37,6 +38,8 @@ def _counts(size):
     for number in range(size):
         payment = apply_payment(actor=user, invoice_id=invoice.pk, amount="1", reference=f"R{number}")
     drafts = [make_draft(company, *items, customer=customer) for customer in (*customers, customers[0])]
+    for _ in range(size):
+        note = make_credit_note(invoice, *["0"] * size, "0.001")
     create_link(actor=user, invoice_id=invoice.pk)
     page, other = page_of(invoice), make_issued(company, *items, customer=customers[0])
     first, url = drafts[0].pk, f"/api/invoices/{invoice.pk}"
@@ -57,6 +60,9 @@ def _counts(size):
         "getPaymentPdf": _count(client, "get", f"/api/payments/{payment.pk}/pdf"),
         "getCustomerStatement": _count(client, "get", f"/api/customers/{customers[0].pk}/statement"),
         "listPayments": _count(client, "get", "/api/payments"),
+        "listCreditNotes": _count(client, "get", "/api/credit-notes"),
+        "getCreditNote": _count(client, "get", f"/api/credit-notes/{note.pk}"),
+        "getCreditNotePdf": _count(client, "get", f"/api/credit-notes/{note.pk}/pdf"),
         "listCustomers": _count(client, "get", "/api/customers"),
         "createInvoice": _count(client, "post", "/api/invoices", body),
         "bulkCreate": _count(
@@ -71,6 +77,9 @@ def _counts(size):
         "updateInvoice": _count(client, "patch", f"/api/invoices/{first}", {"version": 1, "items": body["items"]}),
         "issueInvoice": _count(client, "post", f"/api/invoices/{first}/issue"),
         "applyPayment": _count(client, "post", f"{url}/payments", {"amount": 1}),
+        "issueCreditNote": _count(
+            client, "post", f"/api/invoices/{other.pk}/credit-notes", {"reason": "All came back", "whole": True}
+        ),
         "createCustomer": _count(client, "post", "/api/customers", {"name": "New"}),
         "getSignedInUser": _count(client, "get", "/api/auth/me"),
     }

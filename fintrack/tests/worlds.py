@@ -1,5 +1,6 @@
 """One of everything in a company, and a good request for each endpoint that reads or changes it."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,26 +10,37 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, api_client, make_user
 from audit.actors import SYSTEM
+from credits.models import CreditNote
+from credits.tests.factories import make_printed_credit_note
+from currencies.models import ExchangeRate
+from currencies.tests.factories import ecb_file, make_rate
 from invoices.models import Invoice
 from invoices.recurring.models import RecurringInvoice
 from invoices.recurring.services import pause_recurring
-from invoices.tests.factories import make_draft, make_issued, make_recurring
+from invoices.tests.factories import make_draft, make_issued, make_item, make_recurring
 from notifications.models import Message, StatementRun
 from notifications.services import deliver_due, request_sending
 from parties.models import BankAccount, Company, Customer
 from parties.tests.factories import IBAN, make_bank_account, make_company, make_customer
-from payments.models import Payment
+from payments.models import AccountEntry, Payment, Receipt
 from payments.services import apply_payment
+from payments.tests.factories import make_allocation, make_credit, make_written_off
 from portal.services import create_link
 from reports.statement_runs.services import run_statements
 
 REPORTS = ("dashboard", "revenue", "outstanding", "vat", "aging", "numbers")
+RATE = {"baseCurrency": "USD", "quoteCurrency": "ZAR", "date": "2026-01-26", "rate": "18.5"}
+RATE_FILE = b64encode(ecb_file({"2026-01-26": {"ZAR": "19.05"}})).decode()
 ITEM = {"description": "Work", "qty": 1, "unitPrice": "100"}
 
 
 @dataclass(frozen=True)
 class World:
-    """One of everything. `paid` bears `payment`, 50.00 of its 115.00, and a link; sent by `message`, it waits again."""
+    """One of everything.
+
+    `paid` bears `payment`, 50.00 of its 115.00, and a link; sent by `message`, it waits again. Of the two pieces on
+    `credited`, `credit_note` took back one.
+    """
 
     company: Company
     customer: Customer
@@ -37,7 +49,14 @@ class World:
     issued: Invoice
     paid: Invoice
     payment: Payment
+    credited: Invoice
+    credit_note: CreditNote
+    receipt: Receipt
+    credit_entry: AccountEntry
+    allocation: Payment
+    written_off: Invoice
     bank_account: BankAccount
+    exchange_rate: ExchangeRate
     recurring: RecurringInvoice
     paused: RecurringInvoice
     user: User
@@ -49,6 +68,7 @@ class World:
         """The id of each."""
         return {name: getattr(self, name).pk for name in self.__dataclass_fields__} | {
             "line": self.draft.lines.get().pk,
+            "credited_line": self.credited.lines.get().pk,
             "recurring_line": self.recurring.lines.get().pk,
         }
 
@@ -57,11 +77,13 @@ def make_world(company: Company | None = None) -> World:
     company = company or make_company()
     paid = make_issued(company, customer=make_customer(company, email="accounts@acme.test"))
     payment = apply_payment(actor=SYSTEM, invoice_id=paid.pk, amount="50")
+    received = make_credit(paid.customer)
     message = request_sending(actor=SYSTEM, invoice_id=paid.pk)
     deliver_due()
     request_sending(actor=SYSTEM, invoice_id=paid.pk)
     paused = make_recurring(company, start_date=company.today())
     create_link(actor=SYSTEM, invoice_id=paid.pk)
+    credited = make_issued(company, make_item("10", "2"))
     return World(
         company=company,
         customer=make_customer(company),
@@ -70,7 +92,14 @@ def make_world(company: Company | None = None) -> World:
         issued=make_issued(company, customer=make_customer(company, email="accounts@acme.test")),
         paid=paid,
         payment=payment,
+        credited=credited,
+        credit_note=make_printed_credit_note(credited, "1"),
+        receipt=received.receipt,
+        credit_entry=received.credit,
+        allocation=make_allocation(make_issued(company)),
+        written_off=make_written_off(company),
         bank_account=company.bank_accounts.first() or make_bank_account(company),
+        exchange_rate=make_rate(company),
         recurring=make_recurring(company, start_date=company.today()),
         paused=pause_recurring(actor=SYSTEM, recurring_id=paused.pk),
         user=make_user("Viewer", company),
@@ -102,9 +131,19 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
     line = world.draft.lines.get()
     recurring, paused = {"id": world.recurring.pk}, {"id": world.paused.pk}
     recurring_line = world.recurring.lines.get()
+    credit = {"reason": "One came back", "items": [{"itemId": world.credited.lines.get().pk, "qty": 1}]}
+    note = {"id": world.credit_note.pk}
     now, named = {"version": 1}, {"companyId": world.company.pk}
     account = {"email": "new@example.test", "password": PASSWORD, "role": "Viewer", "companyIds": [world.company.pk]}
     roles = {"memberships": [{"companyId": world.company.pk, "role": "Finance"}]}
+    payer, share = {"id": world.paid.customer_id}, {"invoiceId": world.issued.pk, "amount": "15.00"}
+    receipt = {
+        "customerId": world.issued.customer_id,
+        "amount": "20.00",
+        "allocations": [share],
+        "remainder": "credit",
+        "reference": "EFT 1",
+    }
     bill = {"customerId": world.customer.pk, "items": [ITEM]}
     return {
         ("register", "POST"): Ask({}, {}, account),
@@ -122,6 +161,10 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("bank-account", "GET"): Ask({"id": world.bank_account.pk}, {}, None),
         ("bank-account", "PATCH"): Ask({"id": world.bank_account.pk}, {}, now | {"branchCode": "250655"}),
         ("bank-account", "DELETE"): Ask({"id": world.bank_account.pk}, now, None),
+        ("exchange-rates", "GET"): Ask({}, named, None),
+        ("exchange-rates", "POST"): Ask({}, {}, named | RATE),
+        ("exchange-rates-import", "POST"): Ask({}, {}, named | {"file": RATE_FILE, "fileName": "daily.xml"}),
+        ("exchange-rate", "GET"): Ask({"id": world.exchange_rate.pk}, {}, None),
         ("customers", "GET"): Ask({}, named, None),
         ("customers", "POST"): Ask({}, {}, named | {"name": "Acme"}),
         ("customer", "GET"): Ask({"id": world.customer.pk}, {}, None),
@@ -157,8 +200,25 @@ def good_requests(world: World) -> dict[tuple[str, str], Ask]:
         ("invoice-refunds", "POST"): Ask(paid, {}, {"amount": "20.00", "paymentId": world.payment.pk}),
         ("payment-reverse", "POST"): Ask(paid | {"payment_id": world.payment.pk}, {}, {"reason": "Bounced"}),
         ("payments", "GET"): Ask({}, named | {"invoiceId": world.paid.pk, "customerId": world.paid.customer_id}, None),
+        ("payments", "POST"): Ask({}, {}, receipt),
+        ("receipt", "GET"): Ask({"id": world.receipt.pk}, {}, None),
+        ("invoice-allocations", "POST"): Ask(paid, {}, {"amount": "5.00"}),
+        ("allocation-reverse", "POST"): Ask({"id": world.allocation.pk}, {}, {"reason": "Wrong invoice"}),
+        ("invoice-write-off", "POST"): Ask(paid, {}, {"reason": "Small"}),
+        ("invoice-reinstate", "POST"): Ask({"id": world.written_off.pk}, {}, {"reason": "It came after all"}),
+        ("customer-credit", "GET"): Ask(payer, {}, None),
+        ("customer-credit-refunds", "POST"): Ask(payer, {}, {"amount": "5.00", "reason": "Asked for"}),
+        ("credit-entries", "GET"): Ask({}, named | {"customerId": world.paid.customer_id}, None),
+        ("credit-entry", "GET"): Ask({"id": world.credit_entry.pk}, {}, None),
         ("payment", "GET"): Ask({"id": world.payment.pk}, {}, None),
         ("payment-pdf", "GET"): Ask({"id": world.payment.pk}, {}, None),
+        ("invoice-credit-notes", "POST"): Ask({"id": world.credited.pk}, {}, credit),
+        ("invoice-credit-notes", "GET"): Ask({"id": world.credited.pk}, {}, None),
+        ("credit-notes", "GET"): Ask(
+            {}, named | {"invoiceId": world.credited.pk, "customerId": world.credited.customer_id}, None
+        ),
+        ("credit-note", "GET"): Ask(note, {}, None),
+        ("credit-note-pdf", "GET"): Ask(note, {}, None),
         ("message-bounced", "POST"): Ask({"id": world.message.pk}, {}, {"reason": "550 No such user"}),
         ("statement-runs", "GET"): Ask({}, named, None),
         ("statement-runs", "POST"): Ask({}, {}, named | {"month": "2020-02", "customerIds": [world.customer.pk]}),

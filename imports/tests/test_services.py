@@ -13,7 +13,7 @@ from audit.models import Change
 from core.errors import StaleVersion
 from core.testing.samples import Samples
 from imports import plans, services, writing
-from imports.columns import DecimalMark, Kind
+from imports.columns import DecimalMark, Kind, proposed_mapping
 from imports.models import ImportFile, Mode, State
 from imports.services import (
     FileTooLarge,
@@ -103,6 +103,29 @@ def test_invoices_issued_elsewhere_keep_their_number_date_and_what_was_paid(cler
     assert not Message.objects.exists()  # the customer has it already
     actions = Change.objects.filter(company_id=company.pk, action__in=["invoice.imported", "payment.applied"])
     assert actions.count() == 4
+    require_proven_books()
+
+
+FOREIGN = """Number,Customer,Issue date,Currency,Description,Unit price,VAT,Exchange rate
+A-1,Blue Lagoon,2020-01-10,EUR,Desks,100.00,15 %,"16.1234567891"
+A-2,Blue Lagoon,2020-01-10,USD,Lamp,10.00,15 %,
+"""
+
+
+def test_an_invoice_in_another_currency_brings_its_rate_and_without_one_the_check_says_so(
+    clerk: User, company: Company
+) -> None:
+    make_customer(company, name="Blue Lagoon")
+    mapping = proposed_mapping(Kind.ISSUED, FOREIGN.splitlines()[0].split(","))
+    assert mapping["exchange_rate"] == "Exchange rate"
+
+    file = brought(clerk, company, Kind.ISSUED, FOREIGN, mode=Mode.GOOD)
+    assert (file.good_count, file.bad_count) == (1, 1)
+    assert "no exchange rate" in file.problems.get().detail
+
+    let_in(clerk, file)
+    invoice = Invoice.objects.get()
+    assert (invoice.exchange_rate, invoice.company_vat_total) == (Decimal("16.1234567891"), Decimal("241.85"))
     require_proven_books()
 
 

@@ -12,6 +12,8 @@ from invoices.services import Item, create_draft, issue_invoice
 from parties.models import Company, Customer
 from parties.tests.factories import make_customer
 
+RATE_BY_HAND = Decimal("20.5")
+
 
 def make_item(unit_price: str = "100", quantity: str = "1", vat_rate: str | None = None, **details: Any) -> Item:
     """A line; at the company's rate unless another is given."""
@@ -26,8 +28,10 @@ def make_draft(company: Company, *items: Item, customer: Customer | None = None,
 
 
 def make_issued(company: Company, *items: Item, **details: Any) -> Invoice:
-    """An issued invoice of `company`."""
-    return issue_invoice(actor=SYSTEM, invoice_id=make_draft(company, *items, **details).pk)
+    """An issued invoice of `company`; in another currency than its own at the rate of RATE_BY_HAND."""
+    draft = make_draft(company, *items, **details)
+    rate = None if draft.currency == company.currency else RATE_BY_HAND
+    return issue_invoice(actor=SYSTEM, invoice_id=draft.pk, exchange_rate=rate)
 
 
 def make_recurring(

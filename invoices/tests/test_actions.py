@@ -7,12 +7,14 @@ from django.db import transaction
 
 from accounts.tests.factories import api_client, make_user
 from audit.actors import SYSTEM
+from credits.tests.factories import make_credit_note
 from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft, make_issued
 from notifications.services import request_sending
 from parties.services import move_period_lock, update_customer
 from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment, refund_payment, reverse_payment
+from payments.tests.factories import make_credit
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +26,9 @@ REQUESTS = {
     "pay": ("post", "/payments", {"amount": "1"}),
     "refund": ("post", "/refunds", {"amount": "1"}),
     "send": ("post", "/send", {}),
+    "creditNote": ("post", "/credit-notes", {"reason": "Came back"}),
+    "allocate": ("post", "/allocations", {"amount": "1"}),
+    "writeOff": ("post", "/write-off", {"reason": "Small"}),
 }
 
 
@@ -61,6 +66,12 @@ def on_its_way(company):
     return invoice
 
 
+def with_credit(company):
+    invoice = make_issued(company)
+    make_credit(invoice.customer)
+    return invoice
+
+
 def paid(company):
     return part_paid(company, "115")
 
@@ -77,6 +88,18 @@ def reversed_payment(company):
     return invoice
 
 
+def part_credited(company):
+    invoice = make_issued(company)
+    make_credit_note(invoice, "0.5")
+    return invoice
+
+
+def credited(company):
+    invoice = make_issued(company)
+    make_credit_note(invoice)
+    return invoice
+
+
 def cancelled(company):
     return cancel_invoice(actor=SYSTEM, invoice_id=make_issued(company).pk)
 
@@ -90,16 +113,22 @@ STATES = [
     on_its_way,
     locked_issued,
     part_paid,
+    with_credit,
     paid,
     refunded,
     reversed_payment,
+    part_credited,
+    credited,
     cancelled,
 ]
 
 
-def attempt(client, url, action, version):
+def attempt(client, url, action, document):
     """The status and code of the command, tried and taken back."""
     method, suffix, body = REQUESTS[action]
+    version = document["version"]
+    if action == "creditNote":
+        body = {**body, "items": [{"itemId": document["items"][0]["id"], "qty": "0.01"}]}
     body = {**body, "version": version} if body is not None else None
     with transaction.atomic():
         reply = getattr(client, method)(url + suffix.format(version=version), body)
@@ -119,14 +148,17 @@ def test_allowed_actions_succeed_and_blocked_ones_end_in_their_code(state, role)
 
     assert sorted([*document["allowedActions"], *document["blockedActions"]]) == sorted(REQUESTS)
     for action in REQUESTS:
-        status, code = attempt(client, url, action, document["version"])
+        status, code = attempt(client, url, action, document)
         if action in document["allowedActions"]:
             assert status < 300, (action, code)
         else:
             assert code == document["blockedActions"][action], action
 
 
-@pytest.mark.parametrize("state", [part_paid, paid, refunded, reversed_payment], ids=lambda state: state.__name__)
+WITH_ENTRIES = [part_paid, paid, refunded, reversed_payment, credited]
+
+
+@pytest.mark.parametrize("state", WITH_ENTRIES, ids=lambda state: state.__name__)
 def test_a_payment_says_whether_it_can_be_reversed(state):
     company = make_company()
     invoice = state(company)

@@ -255,6 +255,7 @@ def test_a_locked_period_stands_in_the_way_of_what_has_a_date_in_it(command, sta
             status=status,
             has_lines=True,
             has_entries=False,
+            is_anything_paid=True,
             is_customer_archived=False,
             is_issue_date_locked=issue_date,
             is_today_locked=today,

@@ -33,7 +33,7 @@ from notifications.models import MailSettings, MailTemplate, Preference
 from notifications.reminders.admin import PreviewPage
 from notifications.reminders.stages import StagesInvalid, require_stages
 from notifications.selectors import settings_of, templates_of
-from notifications.templating import PLACEHOLDERS, STATEMENT_PLACEHOLDERS, sample_values
+from notifications.templating import CREDIT_NOTE_PLACEHOLDERS, PLACEHOLDERS, STATEMENT_PLACEHOLDERS, sample_values
 from parties.models import Company
 
 
@@ -211,10 +211,14 @@ class MailTemplateForm(CommandForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        known, of_statements = (
-            ", ".join(f"{{{name}}}" for name in names) for names in (PLACEHOLDERS, STATEMENT_PLACEHOLDERS)
+        own = [name for name in CREDIT_NOTE_PLACEHOLDERS if name not in PLACEHOLDERS]
+        known, of_notes, of_statements = (
+            ", ".join(f"{{{name}}}" for name in names) for names in (PLACEHOLDERS, own, STATEMENT_PLACEHOLDERS)
         )
-        self.fields["body"].help_text = f"Filled in for each invoice: {known}. For each statement: {of_statements}."
+        self.fields["body"].help_text = (
+            f"Filled in for each invoice: {known}. For each credit note also: {of_notes}. "
+            f"For each statement: {of_statements}."
+        )
 
 
 @admin.register(MailTemplate)

@@ -467,11 +467,21 @@ def test_the_buttons_are_those_that_would_succeed_now(company: Company, finance:
     reverse_payment(actor=SYSTEM, invoice_id=undone.pk, payment_id=undone.payments.get().pk)
     viewer = signed_in(make_user("Viewer", company))
 
-    assert buttons(unpaid) == ["Apply payment", "Duplicate", "Cancel invoice", "Send", "Reminders"]
-    assert buttons(part) == ["Apply payment", "Refund", "Duplicate", "Send", "Reminders", "Reverse"]
-    assert buttons(whole) == ["Refund", "Duplicate", "Send", "Reverse", "Reverse"]
+    assert buttons(unpaid) == [
+        "Apply payment",
+        "Write off",
+        "Duplicate",
+        "Cancel invoice",
+        "Credit",
+        "Send",
+        "Reminders",
+    ]
+    assert buttons(part) == [
+        *("Apply payment", "Refund", "Write off", "Duplicate", "Credit", "Send", "Reminders", "Reverse")
+    ]
+    assert buttons(whole) == ["Refund", "Duplicate", "Credit", "Send", "Reverse", "Reverse"]
     # money was recorded on it once, so it is never cancelled
-    assert buttons(undone) == ["Apply payment", "Duplicate", "Send", "Reminders"]
+    assert buttons(undone) == ["Apply payment", "Write off", "Duplicate", "Credit", "Send", "Reminders"]
     assert [buttons(invoice, viewer) for invoice in (unpaid, part, whole, undone)] == [[], [], [], []]
 
 

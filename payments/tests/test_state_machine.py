@@ -25,6 +25,7 @@ from audit.books import faults
 from audit.models import Change, history_model, recorded_models
 from core.errors import DomainError
 from core.text import comparison_key
+from currencies.tests.factories import make_rate
 from invoices import services as invoices
 from invoices.models import Invoice, NumberSeries
 from parties.services import move_period_lock
@@ -161,6 +162,10 @@ class Books(RuleBasedStateMachine):
         self.rows = [make_company(time_zone=zone, vat_rounding=rounding) for zone, rounding in kinds]
         self.companies = [Company(ZoneInfo(zone), rounding == "line") for zone, rounding in kinds]
         self.customers = [make_customer(row).pk for row in self.rows]
+        for row in self.rows:
+            for day in ISSUE_DATES:
+                for currency in sorted(set(DECIMALS) - {row.currency}):
+                    make_rate(row, currency, row.currency, "1", day)
         self.record = record()
         for company, currency in ((0, "ZAR"), (0, "JPY"), (1, "KWD")):
             self.issued(company, currency)

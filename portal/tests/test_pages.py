@@ -16,6 +16,8 @@ from audit.models import Change
 from audit.services import recording
 from core.errors import DomainError
 from core.testing.samples import Samples
+from credits.documents import credit_note_file
+from credits.tests.factories import make_credit_note
 from invoices.models import Invoice
 from invoices.services import cancel_invoice, delete_draft
 from invoices.tests.factories import make_draft, make_item
@@ -78,6 +80,14 @@ def test_the_page_shows_the_invoice_and_how_to_pay_it(company: Company, invoice:
     assert '<html lang="en">' in page
     assert "<form" not in page
     assert "<script" not in page
+
+
+def test_vat_in_another_currency_stands_there_in_the_companys_too(company: Company) -> None:
+    page = text_of(make_linked(company, make_item("1000"), currency="EUR"))
+
+    assert "VAT in ZAR" in page
+    assert "3,075.00" in page
+    assert "1 EUR = 20.5 ZAR" in page
 
 
 def test_the_headers_are_strict_and_no_cookie_is_set_even_for_staff(invoice: Invoice, admin_client: Client) -> None:
@@ -391,3 +401,27 @@ def test_a_link_is_used_up_to_a_hundred_and_twenty_times_a_minute_wherever_from(
     assert statuses == [200] * 120 + [429]
     assert (unharmed, wrong) == (200, 404)
     assert LinkUse.objects.get(link__invoice=invoice).views == 120
+
+
+def test_the_page_shows_credit_notes_and_gives_their_files_and_no_others(invoice: Invoice, company: Company) -> None:
+    first, other = make_credit_note(invoice, "0.5", reason="INTERNAL-5"), make_credit_note(make_linked(company))
+    page = page_of(invoice)
+
+    text = text_of(invoice)
+    assert first.number in text
+    assert "575.00" in text
+    assert "INTERNAL-5" not in text
+    file = get(f"{page}/credit-notes/{first.pk}")
+    assert (file.status_code, file.content) == (200, bytes(credit_note_file(first.pk).content))
+    for note_id in (other.pk, 987_654, 2**70):
+        refused = get(f"{page}/credit-notes/{note_id}")
+        assert (refused.status_code, refused.content) == (404, get("/i/nothing").content)
+
+
+def test_what_is_wholly_credited_is_not_to_be_paid_and_nobody_is_thanked_for_a_payment(invoice: Invoice) -> None:
+    make_credit_note(invoice)
+
+    text = text_of(invoice)
+
+    assert "Nothing is to be paid." in text
+    assert "Thank you for your payment." not in text

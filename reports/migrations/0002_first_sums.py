@@ -1,33 +1,15 @@
-"""Add up the books that are there already."""
-
-from typing import Any
+"""Nothing: the books that are there already are added up once all that is summed exists (0004)."""
 
 from django.db import migrations
 
 
-def add_up(apps: Any, schema_editor: Any) -> None:
-    """On PostgreSQL the triggers come first, so that what others write meanwhile is in the sums, and nobody waits long.
-
-    On SQLite nobody writes while the triggers stand aside for a migrate, and they come when it ends.
-    """
-    if not apps.get_model("invoices", "Invoice").objects.exists():
-        return
-    from reports.summaries import work_out
-    from reports.triggers import install_on_postgresql
-
-    if schema_editor.connection.vendor == "postgresql":
-        install_on_postgresql(schema_editor)
-    work_out()
-
-
 class Migration(migrations.Migration):
-    """Data only. Not one transaction: nothing is held up while the rows are added."""
+    """Kept for databases that have it on their list."""
 
-    atomic = False
     dependencies = [
         ("reports", "0001_sums"),
         ("parties", "0004_printing"),
         ("invoices", "0009_stored_documents"),
         ("payments", "0004_indexes_of_the_feed"),
     ]
-    operations = [migrations.RunPython(add_up, migrations.RunPython.noop, elidable=True)]
+    operations: list[migrations.operations.base.Operation] = []

@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from audit.actors import SYSTEM
+from credits.models import CreditNoteItem
+from credits.services import CreditItem, issue_credit_note
 from invoices.models import Invoice, InvoiceLine
 from invoices.services import cancel_invoice
 from invoices.tests.factories import make_draft, make_issued, make_item
@@ -65,6 +67,16 @@ def make_document(company, customer, numbers, year=2026):
         cancel_invoice(actor=SYSTEM, invoice_id=invoice.pk)
     elif fate < 0.9:
         make_entries(company, invoice, numbers, year)
+        credit_some(invoice, numbers)
+
+
+def credit_some(invoice, numbers):
+    """Half of a line, where so much is owed and something is left of it when it is rounded."""
+    invoice.refresh_from_db()
+    line = numbers.choice(list(invoice.lines.all()))
+    if numbers.random() < 0.5 and line.taxable_amount + line.vat_amount < invoice.still_owed:
+        items = [CreditItem(line.pk, Decimal("0.5"))]
+        issue_credit_note(actor=SYSTEM, invoice_id=invoice.pk, reason="Half of it", items=items)
 
 
 def make_entries(company, invoice, numbers, year):
@@ -93,7 +105,7 @@ def revenue_by_hand(companies, first, last):
     sums = defaultdict(lambda: [Decimal(0), Decimal(0)])
     for entry in Payment.objects.filter(company__in=companies).select_related("company"):
         day = entry.paid_at.astimezone(entry.company.zone).date()
-        if first <= day <= last:
+        if first <= day <= last and entry.kind in ("Payment", "Refund", "Reversal"):
             sums[entry.company_id, entry.currency, str(day)[:7]][entry.kind != "Payment"] += entry.amount
     return {key: tuple(pair) for key, pair in sums.items()}
 
@@ -106,6 +118,11 @@ def vat_by_hand(companies, first, last):
             key = (invoice.company_id, invoice.currency, line.vat_category, line.vat_rate)
             sums[key][0] += line.taxable_amount
             sums[key][1] += line.vat_amount
+    for item in CreditNoteItem.objects.filter(note__company__in=companies).select_related("note"):
+        if first <= item.note.issue_date <= last:
+            key = (item.note.company_id, item.note.currency, item.vat_category, item.vat_rate)
+            sums[key][0] -= item.taxable_amount
+            sums[key][1] -= item.vat_amount
     return {key: tuple(pair) for key, pair in sums.items()}
 
 

@@ -10,6 +10,7 @@ import time_machine
 from django.utils import timezone
 
 from accounts.tests.factories import api_client, make_user
+from credits.models import CreditNote
 from invoices.models import Invoice
 from invoices.tests.factories import make_draft, make_issued, make_item
 from parties.tests.factories import make_company, make_customer
@@ -114,6 +115,8 @@ def assert_months(one, moved):
     invoiced = defaultdict(Decimal)
     for invoice in issued.filter(cancelled_at__isnull=True):
         invoiced[str(invoice.issue_date)[:7]] += invoice.total
+    for note in CreditNote.objects.filter(company_id=one.company_id, currency=one.currency):
+        invoiced[str(note.issue_date)[:7]] -= note.total
     for month in one.months:
         key = (one.company_id, one.currency, month.period)
         assert month.invoiced == invoiced[month.period]

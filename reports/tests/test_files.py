@@ -83,6 +83,9 @@ def expected_rows(report, results):
     for figures in results:
         owner = {"companyId": figures["companyId"], "currency": figures["currency"]}
         rows += [{"row": kind, **owner, **part} for part in figures[parts]]
+        if worth := figures.pop("vatTotalInCompanyCurrency", None):
+            figures["companyCurrency"], figures["companyVatTotal"] = worth["currency"], worth["amount"]
+            figures["documentsLeftOut"] = worth["documentsLeftOut"]
         totals = {other_names.get(name, name): value for name, value in figures.items() if name != parts}
         rows.append({"row": "total", **totals})
     return [{name: str(value) for name, value in row.items()} for row in rows]

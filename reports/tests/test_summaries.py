@@ -24,7 +24,7 @@ from parties.tests.factories import make_company, make_customer
 from payments.services import apply_payment, refund_payment
 from reports import summaries
 from reports.dashboard import dashboards
-from reports.models import MoneyByDay, OwedByDueDate, WaitingEntry, WaitingInvoice
+from reports.models import MoneyByDay, OwedByDueDate, WaitingEntry, WaitingInvoice, WaitingNote
 from reports.periods import day_of, days_between
 from reports.selectors import outstanding, revenue, vat
 from reports.summaries import differences, take_in, work_out
@@ -36,7 +36,7 @@ YEAR = (date(2026, 1, 1), date(2026, 12, 31))
 
 
 def waiting():
-    return WaitingInvoice.objects.count() + WaitingEntry.objects.count()
+    return sum(model.objects.count() for model in (WaitingInvoice, WaitingEntry, WaitingNote))
 
 
 def issued(company, total="100", **details):
@@ -195,12 +195,13 @@ def test_a_wrong_sum_is_found_and_worked_out_anew(company, capsys):
 
 def test_books_that_were_there_before_are_added_up_by_the_migration():
     make_books(seeded(13))
-    for model in (*(topic.model for topic in (*summaries.OF_DOCUMENTS, *summaries.OF_ENTRIES)), WaitingInvoice):
+    for model in (*(topic.model for topic in (*summaries.OF_DOCUMENTS, *summaries.OF_ENTRIES, *summaries.OF_NOTES)),):
         model.objects.all().delete()
-    WaitingEntry.objects.all().delete()
+    for model in (WaitingInvoice, WaitingEntry, WaitingNote):
+        model.objects.all().delete()
     assert list(differences()) != []
 
-    import_module("reports.migrations.0002_first_sums").add_up(apps, connection.SchemaEditorClass(connection))
+    import_module("reports.migrations.0004_first_sums").add_up(apps, connection.SchemaEditorClass(connection))
 
     assert list(faults()) == []
 
